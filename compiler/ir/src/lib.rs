@@ -1,0 +1,1 @@
+//! What a program means: tensor ops, graph, text form, verifier, interpreter and analyses.

@@ -1,0 +1,1 @@
+//! Tile kernels, buffers and launches: what both targets compile.

@@ -1,0 +1,1 @@
+//! Cranelift code for tile kernels.

@@ -1,0 +1,1 @@
+//! A PTX emulator that checks every access.

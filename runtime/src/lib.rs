@@ -1,0 +1,1 @@
+//! Runs a compiled program: tensors, weights, file formats, executors.
