@@ -1,1 +1,21 @@
-//! What a program means: tensor ops, graph, text form, verifier, interpreter and analyses.
+//! What a program means: about 25 tensor ops, the graph that holds them, its text form, its verifier, the f64
+//! reference interpreter that *is* the meaning of the language, and the analyses that later stages ask.
+//!
+//! In reading order:
+
+#![warn(missing_docs)]
+
+pub mod dim; // symbolic sizes
+pub mod dtype; // element types
+pub mod graph;
+pub mod op; // the ops, each with its meaning
+pub mod types; // element type and shape of a value // nodes, values, regions
+
+pub use dim::{Dim, DimError, Sizes};
+pub use dtype::DType;
+pub use graph::{Graph, Input, Node, NodeId, Origin, Require, Role, Value, ValueId};
+pub use op::{
+    BinaryOp, Constant, Contraction, Direction, Distribution, FftKind, Op, Rec, RecState, ReduceKind, Repeat,
+    UnaryOp,
+};
+pub use types::Type;
