@@ -7,13 +7,20 @@
 
 pub mod dim; // symbolic sizes
 pub mod dtype; // element types
-pub mod graph;
-pub mod op; // the ops, each with its meaning
-pub mod types; // element type and shape of a value // nodes, values, regions
+pub mod types; // element type and shape of a value
 
+pub mod graph; // nodes, values, inputs, outputs
+pub mod op; // the ops, each with its meaning
+
+pub mod builder; // a graph, node by node
+pub mod infer; // shape and dtype rules
+pub mod mnemonic; // the word for each op
+
+pub use builder::Builder;
 pub use dim::{Dim, DimError, Sizes};
 pub use dtype::DType;
 pub use graph::{Graph, Input, Node, NodeId, Origin, Require, Role, Value, ValueId};
+pub use infer::{TypeError, infer};
 pub use op::{
     BinaryOp, Constant, Contraction, Direction, Distribution, FftKind, Op, Rec, RecState, ReduceKind, Repeat,
     UnaryOp,

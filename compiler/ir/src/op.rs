@@ -2,6 +2,7 @@
 
 use crate::graph::Graph;
 use crate::{DType, Dim};
+use std::hash::{Hash, Hasher};
 
 /// What a node computes from its operands.
 ///
@@ -148,8 +149,8 @@ pub enum Op {
     Repeat(Box<Repeat>),
 }
 
-/// A scalar known when compiling.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// A scalar known when compiling. Equality is of bits: 0.0 and -0.0 are two constants, NaN is one.
+#[derive(Clone, Copy, Debug)]
 pub enum Constant {
     /// A real number of a float dtype.
     Float(DType, f64),
@@ -159,6 +160,31 @@ pub enum Constant {
     Int(DType, i64),
     /// A truth value.
     Bool(bool),
+}
+
+impl Constant {
+    fn bits(self) -> (DType, u64, u64) {
+        match self {
+            Self::Float(dtype, x) => (dtype, x.to_bits(), 0),
+            Self::Complex(re, im) => (DType::C64, re.to_bits(), im.to_bits()),
+            Self::Int(dtype, n) => (dtype, n.cast_unsigned(), 1),
+            Self::Bool(b) => (DType::Bool, u64::from(b), 0),
+        }
+    }
+}
+
+impl PartialEq for Constant {
+    fn eq(&self, other: &Self) -> bool {
+        self.bits() == other.bits()
+    }
+}
+
+impl Eq for Constant {}
+
+impl Hash for Constant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits().hash(state);
+    }
 }
 
 /// Elementwise ops of one operand.
