@@ -12,9 +12,12 @@ pub mod types; // element type and shape of a value
 pub mod graph; // nodes, values, inputs, outputs
 pub mod op; // the ops, each with its meaning
 
+pub mod attributes; // what ops hold besides operands
 pub mod builder; // a graph, node by node
 pub mod infer; // shape and dtype rules
 pub mod mnemonic; // the word for each op
+pub mod text; // printed and parsed back
+pub mod verify; // what every stage may rely on
 
 pub use builder::Builder;
 pub use dim::{Dim, DimError, Sizes};
@@ -25,4 +28,6 @@ pub use op::{
     BinaryOp, Constant, Contraction, Direction, Distribution, FftKind, Op, Rec, RecState, ReduceKind, Repeat,
     UnaryOp,
 };
+pub use text::{ParseError, parse_dim, parse_graph};
 pub use types::Type;
+pub use verify::{Verified, VerifyError, VerifyErrorKind, verify};

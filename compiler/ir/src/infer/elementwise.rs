@@ -81,8 +81,8 @@ pub(super) fn cast(to: DType, x: &Type) -> Result<Type, TypeError> {
 fn broadcast(op: &'static str, a: &Type, b: &Type) -> Result<Vec<Dim>, TypeError> {
     broadcast_shapes(&a.shape, &b.shape).map_err(|(left_size, right_size)| TypeError::Broadcast {
         op,
-        left: a.clone(),
-        right: b.clone(),
+        left: Box::new(a.clone()),
+        right: Box::new(b.clone()),
         left_size,
         right_size,
     })

@@ -43,9 +43,9 @@ pub enum TypeError {
         /// The op's word.
         op: &'static str,
         /// One type.
-        left: Type,
+        left: Box<Type>,
         /// The other.
-        right: Type,
+        right: Box<Type>,
         /// Size of the axis that differs.
         left_size: Dim,
         /// Its size in the other.

@@ -10,6 +10,7 @@ mod movement;
 mod region;
 mod sequence;
 
+pub(crate) use contract::label_char;
 pub use elementwise::broadcast_shapes;
 pub use error::TypeError;
 

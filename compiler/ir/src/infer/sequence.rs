@@ -62,7 +62,7 @@ pub(super) fn fft(kind: FftKind, axis: usize, n: &Dim, x: &Type) -> Result<Type,
 
 /// Frequencies of a real transform of length `n`: `floor(n / 2) + 1`.
 #[must_use]
-pub(crate) fn half_spectrum(n: &Dim) -> Dim {
+pub(super) fn half_spectrum(n: &Dim) -> Dim {
     let half = n.div(&Dim::constant(2)).unwrap_or_default();
     &half.floor() + &Dim::constant(1)
 }
