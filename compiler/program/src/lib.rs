@@ -5,9 +5,17 @@
 
 #![warn(missing_docs)]
 
-pub mod kernel;
-pub mod program; // buffers, steps, launches // the tile language
+pub mod kernel; // the tile language
+pub mod program; // buffers, steps, launches
 
+pub mod build; // a kernel, instruction by instruction
+pub mod names; // the word for each op
+pub mod rules; // types of tile ops
+
+pub mod code; // what the runtime asks of a target
+
+pub use build::KernelBuilder;
+pub use code::{Code, Failure, FftShape, GemmShape};
 pub use kernel::{
     Axis, AxisId, AxisKind, Block, CheckId, Element, Index, Inst, Kernel, Local, LocalId, Loop, Memory,
     Param, ParamId, ReduceOp, Tile, TileId, TileOp,
@@ -15,3 +23,4 @@ pub use kernel::{
 pub use program::{
     BATCH, Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Program, Step,
 };
+pub use rules::TileError;
