@@ -1,0 +1,207 @@
+//! Movement: taking the last entry, slices and transposes.
+//!
+//! `last` and slices of one entry move towards the inputs, through everything that treats entries of that axis alone, so that work on entries nobody reads is dead (`next` needs the logits of
+//! one token). They only ever move inward, so they end.
+
+use super::Equality::Exact;
+use super::What::Function;
+use super::{Row, join, terms_where};
+use crate::encode::add;
+use crate::facts::{Graph, projection};
+use crate::language::{Head, Term};
+use egg::Id;
+use tensc_ir::{Constant, DType, Op, ReduceKind, Type, UnaryOp};
+
+#[rustfmt::skip]
+pub(super) const ROWS: &[Row] = &[
+    // last (f x) == f (last x) for f that works entry by entry.
+    Row { name: "last-moves-inward", law: "last(f(x)) = f(last(x)), f entry by entry", equality: Exact, what: Function(last_inward) },
+    // transpose (transpose x) == x.
+    Row { name: "transpose-twice", law: "transpose(transpose x) = x", equality: Exact, what: Function(transpose_twice) },
+    // reshape (reshape x) == reshape x.
+    Row { name: "reshape-twice", law: "reshape(reshape x) = reshape x", equality: Exact, what: Function(reshape_twice) },
+];
+
+fn op_of(egraph: &Graph, term: &Term) -> Option<Op> {
+    let rank = term.children.first().and_then(|id| egraph[*id].data.ty()).map_or(0, Type::rank);
+    egraph.analysis.head_op(term.head, rank)
+}
+
+/// `(class, outer op, inner op, inner children)` for each pair of nested ops.
+fn nested(egraph: &Graph, outer: impl Fn(&Op) -> bool) -> Vec<(Id, Op, Op, Vec<Id>)> {
+    let mut found = Vec::new();
+    for (class, term) in terms_where(egraph, |_, term| matches!(term.head, Head::Op(_))) {
+        if let Some(op) = op_of(egraph, &term).filter(&outer)
+            && let [child] = term.children.as_slice()
+        {
+            for inner in &egraph[*child].nodes {
+                if let Some(inner_op) = op_of(egraph, inner) {
+                    found.push((class, op.clone(), inner_op, inner.children.clone()));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn transpose_twice(egraph: &mut Graph) -> usize {
+    let mut fired = 0;
+    for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Transpose { .. })) {
+        if let (Op::Transpose { perm: after }, Op::Transpose { perm: before }, [x]) =
+            (outer, inner, children.as_slice())
+        {
+            let perm: Vec<usize> = after.iter().filter_map(|axis| before.get(*axis).copied()).collect();
+            let identity = perm.iter().enumerate().all(|(n, axis)| n == *axis);
+            let result = if identity { *x } else { add(egraph, &Op::Transpose { perm }, vec![*x]) };
+            fired += usize::from(join(egraph, class, result));
+        }
+    }
+    fired
+}
+
+fn reshape_twice(egraph: &mut Graph) -> usize {
+    let mut fired = 0;
+    for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Reshape { .. })) {
+        if let (Op::Reshape { shape }, Op::Reshape { .. }, [x]) = (&outer, inner, children.as_slice()) {
+            let same = egraph[*x].data.ty().is_some_and(|ty| ty.shape == *shape);
+            let result = if same { *x } else { add(egraph, &outer, vec![*x]) };
+            fired += usize::from(join(egraph, class, result));
+        }
+    }
+    fired
+}
+
+fn last_inward(egraph: &mut Graph) -> usize {
+    let mut fired = 0;
+    for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Last { .. })) {
+        if let Op::Last { axis } = outer
+            && let Some(result) = last_of(egraph, axis, &inner, &children)
+        {
+            fired += usize::from(join(egraph, class, result));
+        }
+    }
+    fired
+}
+
+/// `last` along `axis` of `op(children)`, with `last` applied to the children instead.
+fn last_of(egraph: &mut Graph, axis: usize, op: &Op, children: &[Id]) -> Option<Id> {
+    let types: Vec<Type> = children.iter().map(|id| egraph[*id].data.ty().cloned()).collect::<Option<_>>()?;
+    let result = tensc_ir::infer::infer(op, &types).ok()?.first()?.clone();
+    // The last entry of an empty axis is 0, and f(0) need not be: see `unless_empty`.
+    let never_empty = result.shape.get(axis)?.as_constant().is_some_and(|n| n > 0);
+    let last = |egraph: &mut Graph, child: Id, axis: usize| add(egraph, &Op::Last { axis }, vec![child]);
+    match op {
+        Op::Contract(contraction) if *contraction == projection(types.first()?.rank()) => {
+            let [x, w] = children else { return None };
+            if axis + 1 == result.rank() {
+                return None;
+            }
+            let rank = types.first()?.rank();
+            if rank < 2 {
+                return None;
+            }
+            let row = last(egraph, *x, axis);
+            Some(add(egraph, &Op::Contract(projection(rank - 1)), vec![row, *w]))
+        }
+        Op::Unary(_) | Op::Binary(_) | Op::Select | Op::Cast(_) => {
+            let from_right = result.rank() - axis;
+            let mut moved = Vec::with_capacity(children.len());
+            for (child, ty) in children.iter().zip(&types) {
+                // An operand that does not reach this axis, or is stretched along it, is the same for every entry.
+                let child = match ty.rank().checked_sub(from_right) {
+                    None => *child,
+                    Some(own) if ty.shape.get(own) == result.shape.get(axis) => last(egraph, *child, own),
+                    Some(own) => {
+                        let mut shape = ty.shape.clone();
+                        shape.remove(own);
+                        add(egraph, &Op::Reshape { shape }, vec![*child])
+                    }
+                };
+                moved.push(child);
+            }
+            let moved = add(egraph, op, moved);
+            if never_empty || keeps_zero(op) {
+                Some(moved)
+            } else {
+                unless_empty(egraph, &result, axis, moved)
+            }
+        }
+        Op::Reduce { kind, axes } => {
+            // The operand's axis that becomes `axis` once the reduced ones are gone.
+            let own = (0..types.first()?.rank()).filter(|n| !axes.contains(n)).nth(axis)?;
+            let axes = axes.iter().map(|n| if *n > own { n - 1 } else { *n }).collect();
+            let child = last(egraph, *children.first()?, own);
+            let moved = add(egraph, &Op::Reduce { kind: *kind, axes }, vec![child]);
+            let of_zeros_is_zero = *kind == ReduceKind::Sum;
+            if never_empty || of_zeros_is_zero {
+                Some(moved)
+            } else {
+                unless_empty(egraph, &result, axis, moved)
+            }
+        }
+        Op::Input(_)
+        | Op::Const(_)
+        | Op::DimValue(_)
+        | Op::Iota { .. }
+        | Op::Cumsum { .. }
+        | Op::Contract(_)
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Broadcast { .. }
+        | Op::Slice { .. }
+        | Op::Concat { .. }
+        | Op::Pad { .. }
+        | Op::Flip { .. }
+        | Op::Gather { .. }
+        | Op::Shift { .. }
+        | Op::Conv { .. }
+        | Op::Fft { .. }
+        | Op::Last { .. }
+        | Op::Keep { .. }
+        | Op::Draw { .. }
+        | Op::Rec(_)
+        | Op::Repeat(_) => None,
+    }
+}
+
+/// `moved`, or 0 where the axis has no entries. Whether it has is asked of data, the last of as many `true`s, so that it keeps its meaning
+/// when a sequence arrives in pieces.
+fn unless_empty(egraph: &mut Graph, result: &Type, axis: usize, moved: Id) -> Option<Id> {
+    let ty = egraph[moved].data.ty()?.clone();
+    let constant = |egraph: &mut Graph, constant: Constant| add(egraph, &Op::Const(constant), Vec::new());
+    let present = constant(egraph, Constant::Bool(true));
+    let all = Op::Broadcast { shape: vec![result.shape.get(axis)?.clone()], axes: Vec::new() };
+    let all = add(egraph, &all, vec![present]);
+    let any = add(egraph, &Op::Last { axis: 0 }, vec![all]);
+    let zero = match ty.dtype {
+        DType::Bool => Constant::Bool(false),
+        DType::C64 => Constant::Complex(0.0, 0.0),
+        DType::I32 | DType::U8 => Constant::Int(ty.dtype, 0),
+        DType::F32 | DType::F16 | DType::BF16 | DType::F64 => Constant::Float(ty.dtype, 0.0),
+    };
+    let zero = constant(egraph, zero);
+    Some(add(egraph, &Op::Select, vec![any, moved, zero]))
+}
+
+/// Maps zeros to zeros whatever the constants beside them are.
+fn keeps_zero(op: &Op) -> bool {
+    match op {
+        Op::Unary(
+            UnaryOp::Neg
+            | UnaryOp::Sqrt
+            | UnaryOp::Tanh
+            | UnaryOp::Sin
+            | UnaryOp::Erf
+            | UnaryOp::Abs
+            | UnaryOp::Floor
+            | UnaryOp::Ceil
+            | UnaryOp::Round
+            | UnaryOp::Re
+            | UnaryOp::Im
+            | UnaryOp::Conj
+            | UnaryOp::Detach,
+        )
+        | Op::Cast(_) => true,
+        _ => false,
+    }
+}

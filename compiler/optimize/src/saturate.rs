@@ -1,0 +1,49 @@
+//! Applying rules within bounds on iterations and nodes, never on time, so that the same source gives the same graph.
+
+use crate::facts::Graph;
+use crate::rules::Rule;
+use std::collections::BTreeMap;
+
+/// Rounds over all rules.
+const ITERATIONS: usize = 12;
+/// Nodes after which no rule is applied any more.
+const NODES: usize = 20_000;
+
+/// A rule that merged terms whose facts disagree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unsound {
+    pub(crate) rule: &'static str,
+    pub(crate) conflict: String,
+}
+
+/// How often each rule changed the e-graph.
+pub(crate) type Counts = BTreeMap<&'static str, usize>;
+
+/// Applies the rules until nothing changes or a bound is met.
+///
+/// # Errors
+/// The first rule whose merge found facts that disagree.
+pub(crate) fn saturate(egraph: &mut Graph, rules: &[&Rule]) -> Result<Counts, Unsound> {
+    let mut counts = Counts::new();
+    for _ in 0..ITERATIONS {
+        let mut changed = false;
+        for rule in rules {
+            if egraph.total_number_of_nodes() > NODES {
+                return Ok(counts);
+            }
+            let fired = rule.apply(egraph);
+            egraph.rebuild();
+            if let Some(conflict) = egraph.analysis.conflicts.pop() {
+                return Err(Unsound { rule: rule.name, conflict });
+            }
+            if fired > 0 {
+                changed = true;
+                *counts.entry(rule.name).or_insert(0) += fired;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    Ok(counts)
+}
