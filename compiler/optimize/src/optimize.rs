@@ -171,13 +171,14 @@ impl Context<'_> {
         let result = decode(graph, &outputs, &encoded.egraph, &choice, &origins)?;
         let mut fired = Vec::new();
         for rule in &self.rules {
-            if let Some(count) = counts.get(rule.name) {
+            if let Some(places) = counts.get(rule.name) {
                 let bought = if self.options.attribute {
                     self.bought(graph, known, rule.name, after.seconds)?
                 } else {
                     0.0
                 };
-                fired.push(Fired { rule: rule.name, law: rule.law, count: *count, bought, origin: None });
+                let origin = places.iter().find_map(|id| origins.get(&encoded.egraph.find(*id))).copied();
+                fired.push(Fired { rule: rule.name, law: rule.law, count: places.len(), bought, origin });
             }
         }
         // Note [Stale sets]: a class's set may be older than its operands' last improvement, so two choices can need each other.

@@ -1,5 +1,6 @@
 //! What the optimiser did and why, as data; the driver prints it.
 
+use std::fmt;
 use tensc_ir::Origin;
 
 /// What a graph costs by the model, one call at the hint's sizes.
@@ -22,7 +23,7 @@ pub struct Fired {
     pub rule: &'static str,
     /// The law.
     pub law: &'static str,
-    /// How many terms it added or joined.
+    /// How many terms it joined to equals.
     pub count: usize,
     /// Seconds that the result would cost more without it, by the model; 0 where another rule gives the same.
     pub bought: f64,
@@ -56,4 +57,64 @@ pub struct UnitReport {
 pub struct Report {
     /// Units, inner ones first.
     pub units: Vec<UnitReport>,
+}
+
+/// The report as a person reads it.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for unit in &self.units {
+            write!(f, "{unit}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for UnitReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let times = if self.times == 1 { String::new() } else { format!(", {} times", self.times) };
+        writeln!(f, "{}{times}", self.unit)?;
+        writeln!(f, "  {:8} {:>12} {:>12} {:>9} {:>12}", "", "FLOPs", "bytes", "kernels", "time")?;
+        for (name, cost) in [("before", self.before), ("after", self.after)] {
+            writeln!(
+                f,
+                "  {name:8} {:>12} {:>12} {:>9} {:>12}",
+                scaled(cost.flops, ""),
+                scaled(cost.bytes, "B"),
+                cost.kernels,
+                duration(cost.seconds),
+            )?;
+        }
+        if let Some(reason) = &self.left_alone {
+            writeln!(f, "  left as written: {reason}")?;
+        }
+        let width = self.fired.iter().map(|fired| fired.rule.len()).max().unwrap_or(0);
+        for fired in &self.fired {
+            let bought =
+                if fired.bought > 0.0 { format!("saves {}", duration(fired.bought)) } else { String::new() };
+            let line = format!("  {:width$}  {:<44}  {bought}", fired.rule, fired.law);
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+/// `1.50 G`, `3.20 MB`.
+fn scaled(value: f64, unit: &str) -> String {
+    let (value, prefix) = match value {
+        v if v >= 1e12 => (v / 1e12, "T"),
+        v if v >= 1e9 => (v / 1e9, "G"),
+        v if v >= 1e6 => (v / 1e6, "M"),
+        v if v >= 1e3 => (v / 1e3, "k"),
+        v => (v, ""),
+    };
+    format!("{value:.2} {prefix}{unit}").trim_end().to_owned()
+}
+
+/// `12.3 ms`.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s >= 1.0 => format!("{s:.2} s"),
+        s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),
+        s => format!("{:.2} us", s * 1e6),
+    }
 }

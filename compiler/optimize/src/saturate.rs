@@ -2,6 +2,7 @@
 
 use crate::facts::Graph;
 use crate::rules::Rule;
+use egg::Id;
 use std::collections::BTreeMap;
 
 /// Rounds over all rules.
@@ -16,8 +17,8 @@ pub(crate) struct Unsound {
     pub(crate) conflict: String,
 }
 
-/// How often each rule changed the e-graph.
-pub(crate) type Counts = BTreeMap<&'static str, usize>;
+/// The classes that each rule joined to others, in order.
+pub(crate) type Counts = BTreeMap<&'static str, Vec<Id>>;
 
 /// Applies the rules until nothing changes or a bound is met.
 ///
@@ -36,9 +37,9 @@ pub(crate) fn saturate(egraph: &mut Graph, rules: &[&Rule]) -> Result<Counts, Un
             if let Some(conflict) = egraph.analysis.conflicts.pop() {
                 return Err(Unsound { rule: rule.name, conflict });
             }
-            if fired > 0 {
+            if !fired.is_empty() {
                 changed = true;
-                *counts.entry(rule.name).or_insert(0) += fired;
+                counts.entry(rule.name).or_default().extend(fired);
             }
         }
         if !changed {

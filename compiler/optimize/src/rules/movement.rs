@@ -15,12 +15,65 @@ use tensc_ir::{Constant, DType, Op, ReduceKind, Type, UnaryOp};
 #[rustfmt::skip]
 pub(super) const ROWS: &[Row] = &[
     // last (f x) == f (last x) for f that works entry by entry.
-    Row { name: "last-moves-inward", law: "last(f(x)) = f(last(x)), f entry by entry", equality: Exact, what: Function(last_inward) },
+    Row { name: "last-moves-inward", law: "last(f(x)) = f(last(x)), f entry by entry", equality: Exact, what: Function(last_inward),
+        fires: LAST, stops: LAST_OF_SUM },
     // transpose (transpose x) == x.
-    Row { name: "transpose-twice", law: "transpose(transpose x) = x", equality: Exact, what: Function(transpose_twice) },
+    Row { name: "transpose-twice", law: "transpose(transpose x) = x", equality: Exact, what: Function(transpose_twice),
+        fires: TRANSPOSES, stops: "" },
     // reshape (reshape x) == reshape x.
-    Row { name: "reshape-twice", law: "reshape(reshape x) = reshape x", equality: Exact, what: Function(reshape_twice) },
+    Row { name: "reshape-twice", law: "reshape(reshape x) = reshape x", equality: Exact, what: Function(reshape_twice),
+        fires: RESHAPES, stops: "" },
 ];
+
+/// The last row of a normalised projection.
+const LAST: &str = r#"graph last {
+  input 0 x : f32[T, 3] argument
+  input 1 w : f32[3, 4] param "w"
+  input 2 s : f32[4] param "s"
+  v0 = input 0 : f32[T, 3]
+  v1 = input 1 : f32[3, 4]
+  v2 = input 2 : f32[4]
+  v3 = contract "ab,bc->ac" v0, v1 : f32[T, 4]
+  v4 = reduce max axes [1] v3 : f32[T]
+  v5 = reshape [T, 1] v4 : f32[T, 1]
+  v6 = sub v3, v2 : f32[T, 4]
+  v7 = exp v6 : f32[T, 4]
+  v8 = last axis 0 v7 : f32[4]
+  v9 = last axis 0 v4 : f32
+  output y = v8
+  output m = v9
+}"#;
+
+/// A running sum mixes entries.
+const LAST_OF_SUM: &str = r#"graph last {
+  input 0 x : f32[T, 3] argument
+  v0 = input 0 : f32[T, 3]
+  v1 = cumsum 0 v0 : f32[T, 3]
+  v2 = last axis 0 v1 : f32[3]
+  output y = v2
+}"#;
+
+/// Two transposes that undo each other, and two that do not.
+const TRANSPOSES: &str = r#"graph transposes {
+  input 0 x : f32[T, 3, 2] argument
+  v0 = input 0 : f32[T, 3, 2]
+  v1 = transpose [0, 2, 1] v0 : f32[T, 2, 3]
+  v2 = transpose [0, 2, 1] v1 : f32[T, 3, 2]
+  v3 = transpose [1, 0, 2] v1 : f32[2, T, 3]
+  output y = v2
+  output z = v3
+}"#;
+
+/// A reshape and its undoing.
+const RESHAPES: &str = r#"graph reshapes {
+  input 0 x : f32[T, 6] argument
+  v0 = input 0 : f32[T, 6]
+  v1 = reshape [T, 3, 2] v0 : f32[T, 3, 2]
+  v2 = reshape [T, 6] v1 : f32[T, 6]
+  v3 = reshape [T, 2, 3] v1 : f32[T, 2, 3]
+  output y = v2
+  output z = v3
+}"#;
 
 fn op_of(egraph: &Graph, term: &Term) -> Option<Op> {
     let rank = term.children.first().and_then(|id| egraph[*id].data.ty()).map_or(0, Type::rank);
@@ -44,8 +97,8 @@ fn nested(egraph: &Graph, outer: impl Fn(&Op) -> bool) -> Vec<(Id, Op, Op, Vec<I
     found
 }
 
-fn transpose_twice(egraph: &mut Graph) -> usize {
-    let mut fired = 0;
+fn transpose_twice(egraph: &mut Graph) -> Vec<Id> {
+    let mut fired = Vec::new();
     for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Transpose { .. })) {
         if let (Op::Transpose { perm: after }, Op::Transpose { perm: before }, [x]) =
             (outer, inner, children.as_slice())
@@ -53,31 +106,31 @@ fn transpose_twice(egraph: &mut Graph) -> usize {
             let perm: Vec<usize> = after.iter().filter_map(|axis| before.get(*axis).copied()).collect();
             let identity = perm.iter().enumerate().all(|(n, axis)| n == *axis);
             let result = if identity { *x } else { add(egraph, &Op::Transpose { perm }, vec![*x]) };
-            fired += usize::from(join(egraph, class, result));
+            fired.extend(join(egraph, class, result));
         }
     }
     fired
 }
 
-fn reshape_twice(egraph: &mut Graph) -> usize {
-    let mut fired = 0;
+fn reshape_twice(egraph: &mut Graph) -> Vec<Id> {
+    let mut fired = Vec::new();
     for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Reshape { .. })) {
         if let (Op::Reshape { shape }, Op::Reshape { .. }, [x]) = (&outer, inner, children.as_slice()) {
             let same = egraph[*x].data.ty().is_some_and(|ty| ty.shape == *shape);
             let result = if same { *x } else { add(egraph, &outer, vec![*x]) };
-            fired += usize::from(join(egraph, class, result));
+            fired.extend(join(egraph, class, result));
         }
     }
     fired
 }
 
-fn last_inward(egraph: &mut Graph) -> usize {
-    let mut fired = 0;
+fn last_inward(egraph: &mut Graph) -> Vec<Id> {
+    let mut fired = Vec::new();
     for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Last { .. })) {
         if let Op::Last { axis } = outer
             && let Some(result) = last_of(egraph, axis, &inner, &children)
         {
-            fired += usize::from(join(egraph, class, result));
+            fired.extend(join(egraph, class, result));
         }
     }
     fired

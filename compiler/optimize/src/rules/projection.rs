@@ -18,24 +18,86 @@ pub(super) const ROWS: &[Row] = &[
     // (c r) w == c (r w).  Wins when r w depends on weights alone.
     Row { name: "resonance-into-projection", law: "(c r) w = c (r w)", equality: Real, what: Rewrite(
         "(proj (proj ?c ?r) ?w)", "(proj ?c (proj ?r ?w))",
-        |g, v| weights_only(g, v("?r")) && weights_only(g, v("?w"))) },
+        |g, v| weights_only(g, v("?r")) && weights_only(g, v("?w"))),
+        fires: "?c: f32[T, 5], ?r: w f32[5, 5], ?w: w f32[5, 3]", stops: "?c: f32[T, 5], ?r: f32[5, 5], ?w: w f32[5, 3]" },
     // (c o [r_1 .. r_H]) w == c (blocks r_h w_h).  The block-diagonal form of the same.
     Row { name: "block-resonance-into-projection", law: "reshape(c_h r_h) w = reshape(c) stack(r_h w_h)", equality: Real,
-        what: Function(block_resonance) },
+        what: Function(block_resonance),
+        fires: BLOCKS, stops: BLOCKS_VARYING },
     // s (c w) == c (s w).
     Row { name: "scale-into-projection", law: "(c w) s = c (w s)", equality: Real, what: Rewrite(
         "(mul (proj ?c ?w) ?s)", "(proj ?c (mul ?w ?s))",
-        |g, v| weights_only(g, v("?w")) && weights_only(g, v("?s")) && scalar(g, v("?s"))) },
+        |g, v| weights_only(g, v("?w")) && weights_only(g, v("?s")) && scalar(g, v("?s"))),
+        fires: "?c: f32[T, 5], ?w: w f32[5, 3], ?s: w f32", stops: "?c: f32[T, 5], ?w: w f32[5, 3], ?s: w f32[3]" },
     Row { name: "quotient-into-projection", law: "(c w) / s = c (w / s)", equality: Real, what: Rewrite(
         "(div (proj ?c ?w) ?s)", "(proj ?c (div ?w ?s))",
-        |g, v| weights_only(g, v("?w")) && weights_only(g, v("?s")) && scalar(g, v("?s"))) },
+        |g, v| weights_only(g, v("?w")) && weights_only(g, v("?s")) && scalar(g, v("?s"))),
+        fires: "?c: f32[T, 5], ?w: w f32[5, 3], ?s: w f32", stops: "?c: f32[T, 5], ?w: f32[5, 3], ?s: w f32" },
     // (a + b) / s == a / s + b / s.  Only towards projections that take the quotient in.
     Row { name: "quotient-of-projections", law: "(a w + b v) / s = (a w) / s + (b v) / s", equality: Real, what: Rewrite(
         "(div (add (proj ?a ?w) (proj ?b ?v)) ?s)", "(add (div (proj ?a ?w) ?s) (div (proj ?b ?v) ?s))",
-        |g, v| weights_only(g, v("?w")) && weights_only(g, v("?v")) && weights_only(g, v("?s")) && scalar(g, v("?s"))) },
+        |g, v| weights_only(g, v("?w")) && weights_only(g, v("?v")) && weights_only(g, v("?s")) && scalar(g, v("?s"))),
+        fires: "?a: f32[T, 5], ?w: w f32[5, 3], ?b: f32[T, 4], ?v: w f32[4, 3], ?s: w f32", stops: "?a: f32[T, 5], ?w: w f32[5, 3], ?b: f32[T, 4], ?v: f32[4, 3], ?s: w f32" },
     // [x w_1 | x w_2 | ..] == x [w_1 | w_2 | ..].  One product instead of several that read the same input.
-    Row { name: "projections-share-input", law: "x w_i = (x [w_1 .. w_n])_i", equality: Real, what: Function(share_input) },
+    Row { name: "projections-share-input", law: "x w_i = (x [w_1 .. w_n])_i", equality: Real, what: Function(share_input),
+        fires: SHARED, stops: SHARED_VARYING },
 ];
+
+/// Two heads of three modes, mixed within each head, then projected.
+const BLOCKS: &str = r#"graph blocks {
+  input 0 c : f32[T, 2, 3] argument
+  input 1 r : f32[2, 4, 3] param "r"
+  input 2 w : f32[8, 5] param "w"
+  v0 = input 0 : f32[T, 2, 3]
+  v1 = input 1 : f32[2, 4, 3]
+  v2 = input 2 : f32[8, 5]
+  v3 = contract "abc,bdc->abd" v0, v1 : f32[T, 2, 4]
+  v4 = reshape [T, 8] v3 : f32[T, 8]
+  v5 = contract "ab,bc->ac" v4, v2 : f32[T, 5]
+  output y = v5
+}"#;
+
+/// The same with a mixing matrix that is an argument.
+const BLOCKS_VARYING: &str = r#"graph blocks {
+  input 0 c : f32[T, 2, 3] argument
+  input 1 r : f32[2, 4, 3] argument
+  input 2 w : f32[8, 5] param "w"
+  v0 = input 0 : f32[T, 2, 3]
+  v1 = input 1 : f32[2, 4, 3]
+  v2 = input 2 : f32[8, 5]
+  v3 = contract "abc,bdc->abd" v0, v1 : f32[T, 2, 4]
+  v4 = reshape [T, 8] v3 : f32[T, 8]
+  v5 = contract "ab,bc->ac" v4, v2 : f32[T, 5]
+  output y = v5
+}"#;
+
+/// Two projections of one input.
+const SHARED: &str = r#"graph shared {
+  input 0 x : f32[T, 3] argument
+  input 1 u : f32[3, 4] param "u"
+  input 2 w : f32[3, 2] param "w"
+  v0 = input 0 : f32[T, 3]
+  v1 = input 1 : f32[3, 4]
+  v2 = input 2 : f32[3, 2]
+  v3 = contract "ab,bc->ac" v0, v1 : f32[T, 4]
+  v4 = contract "ab,bc->ac" v0, v2 : f32[T, 2]
+  output y = v3
+  output z = v4
+}"#;
+
+/// One of the matrices is an argument.
+const SHARED_VARYING: &str = r#"graph shared {
+  input 0 x : f32[T, 3] argument
+  input 1 u : f32[3, 4] argument
+  input 2 w : f32[3, 2] param "w"
+  v0 = input 0 : f32[T, 3]
+  v1 = input 1 : f32[3, 4]
+  v2 = input 2 : f32[3, 2]
+  v3 = contract "ab,bc->ac" v0, v1 : f32[T, 4]
+  v4 = contract "ab,bc->ac" v0, v2 : f32[T, 2]
+  output y = v3
+  output z = v4
+}"#;
 
 /// The op behind a term, and its children.
 fn op_of(egraph: &Graph, term: &Term) -> Option<Op> {
@@ -50,7 +112,7 @@ fn type_of(egraph: &Graph, id: Id) -> Option<Type> {
 }
 
 /// One product per input that several narrow, weights-only matrices read.
-fn share_input(egraph: &mut Graph) -> usize {
+fn share_input(egraph: &mut Graph) -> Vec<Id> {
     let mut by_input: BTreeMap<Id, Vec<(Id, Id)>> = BTreeMap::new();
     for (class, term) in terms_where(egraph, |_, term| term.head == Head::Proj) {
         if let [x, w] = term.children.as_slice() {
@@ -61,13 +123,15 @@ fn share_input(egraph: &mut Graph) -> usize {
             }
         }
     }
-    let mut fired = 0;
+    let mut fired = Vec::new();
     for (x, mut products) in by_input {
         products.dedup_by_key(|(class, _)| *class);
         if products.len() < 2 || products.iter().any(|(class, _)| is_sliced(egraph, *class)) {
             continue;
         }
-        fired += usize::from(merge_products(egraph, x, &products).is_some());
+        if merge_products(egraph, x, &products).is_some() {
+            fired.extend(products.first().map(|(class, _)| *class));
+        }
     }
     fired
 }
@@ -105,7 +169,7 @@ fn merge_products(egraph: &mut Graph, x: Id, products: &[(Id, Id)]) -> Option<()
 }
 
 /// `proj (reshape (contract c r)) w` with r block-diagonal over heads.
-fn block_resonance(egraph: &mut Graph) -> usize {
+fn block_resonance(egraph: &mut Graph) -> Vec<Id> {
     let mut found = Vec::new();
     for (class, term) in terms_where(egraph, |_, term| term.head == Head::Proj) {
         if let [x, w] = term.children.as_slice()
@@ -128,10 +192,10 @@ fn block_resonance(egraph: &mut Graph) -> usize {
             }
         }
     }
-    let mut fired = 0;
+    let mut fired = Vec::new();
     for (class, inner, c, r, w, labels) in found {
         if let Some(folded) = fold_blocks(egraph, inner, c, r, w, &labels) {
-            fired += usize::from(join(egraph, class, folded));
+            fired.extend(join(egraph, class, folded));
         }
     }
     fired
