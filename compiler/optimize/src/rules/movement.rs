@@ -48,7 +48,7 @@ const LAST: &str = r#"graph last {
 const LAST_OF_SUM: &str = r#"graph last {
   input 0 x : f32[T, 3] argument
   v0 = input 0 : f32[T, 3]
-  v1 = cumsum 0 v0 : f32[T, 3]
+  v1 = cumsum axis 0 v0 : f32[T, 3]
   v2 = last axis 0 v1 : f32[3]
   output y = v2
 }"#;
@@ -238,23 +238,23 @@ fn unless_empty(egraph: &mut Graph, result: &Type, axis: usize, moved: Id) -> Op
 
 /// Maps zeros to zeros whatever the constants beside them are.
 fn keeps_zero(op: &Op) -> bool {
-    match op {
-        Op::Unary(
-            UnaryOp::Neg
-            | UnaryOp::Sqrt
-            | UnaryOp::Tanh
-            | UnaryOp::Sin
-            | UnaryOp::Erf
-            | UnaryOp::Abs
-            | UnaryOp::Floor
-            | UnaryOp::Ceil
-            | UnaryOp::Round
-            | UnaryOp::Re
-            | UnaryOp::Im
-            | UnaryOp::Conj
-            | UnaryOp::Detach,
-        )
-        | Op::Cast(_) => true,
-        _ => false,
-    }
+    matches!(
+        op,
+        Op::Cast(_)
+            | Op::Unary(
+                UnaryOp::Neg
+                    | UnaryOp::Sqrt
+                    | UnaryOp::Tanh
+                    | UnaryOp::Sin
+                    | UnaryOp::Erf
+                    | UnaryOp::Abs
+                    | UnaryOp::Floor
+                    | UnaryOp::Ceil
+                    | UnaryOp::Round
+                    | UnaryOp::Re
+                    | UnaryOp::Im
+                    | UnaryOp::Conj
+                    | UnaryOp::Detach
+            )
+    )
 }
