@@ -178,9 +178,7 @@ impl Dim {
 
     /// The products that it sums: atoms with their exponents, and the coefficient as numerator and denominator (positive); in canonical order.
     pub fn terms(&self) -> impl Iterator<Item = (&[(Atom, i32)], (i128, i128))> {
-        self.terms
-            .iter()
-            .map(|(monomial, ratio)| (monomial.as_slice(), (ratio.numerator, ratio.denominator)))
+        self.terms.iter().map(|(monomial, ratio)| (monomial.as_slice(), (ratio.numerator, ratio.denominator)))
     }
 
     /// Every name it depends on, sorted.

@@ -12,18 +12,23 @@ pub mod types; // element type and shape of a value
 pub mod graph; // nodes, values, inputs, outputs
 pub mod op; // the ops, each with its meaning
 
+pub mod array; // a tensor value
 pub mod attributes; // what ops hold besides operands
 pub mod builder; // a graph, node by node
 pub mod infer; // shape and dtype rules
+pub mod interpret; // the meaning: runs a graph in f64
 pub mod mnemonic; // the word for each op
+pub mod random; // random numbers by seed, key and counter
 pub mod text; // printed and parsed back
 pub mod verify; // what every stage may rely on
 
+pub use array::{Array, Data};
 pub use builder::Builder;
 pub use dim::{Dim, DimError, Sizes};
 pub use dtype::DType;
 pub use graph::{Graph, Input, Node, NodeId, Origin, Require, Role, Value, ValueId};
 pub use infer::{TypeError, infer};
+pub use interpret::{EvalError, EvalErrorKind, Options, bind_sizes, interpret};
 pub use op::{
     BinaryOp, Constant, Contraction, Direction, Distribution, FftKind, Op, Rec, RecState, ReduceKind, Repeat,
     UnaryOp,

@@ -33,7 +33,7 @@ pub enum Op {
     /// complex to real is no cast. Shape unchanged.
     Cast(DType),
     /// Combines all entries along `axes` (sorted, distinct) and drops those axes. Sum over nothing is 0, Max is -inf, Min is +inf
-    /// (integers: the type's extreme). ArgMax takes one axis and gives the first position of the largest entry as i32; NaN counts as largest.
+    /// (integers: the type's extreme). ArgMax takes one axis and gives the first position of the largest entry as i32 (0 of an empty axis); NaN counts as largest.
     /// Max and Min return NaN if an entry is NaN.
     Reduce {
         /// How entries combine.
@@ -341,7 +341,7 @@ pub enum Direction {
 ///
 /// Operands: the sequences (length at `axis`), then the constants, then for each state and each lag 1..=depth the entry that precedes the sequence (`c[-1]`, `c[-2]`, ..; backward `c[T]`, `c[T+1]`, ..).
 ///
-/// Body inputs, in this order: `t` (i32, counted from the start of the stream), for each state and each lag 1..=depth that
+/// Body inputs, in this order: `t` (i32, counted from the start of the stream where `length` is a run-time size, else from 0), for each state and each lag 1..=depth that
 /// earlier entry, the sequences' entries at t (axis `axis` gone), the constants. Body outputs: one per line.
 ///
 /// Results: for each line its whole sequence (the entry's type with `length` inserted at `axis`), then for each state and each lag the

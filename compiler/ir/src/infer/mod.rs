@@ -14,7 +14,7 @@ pub(crate) use contract::label_char;
 pub use elementwise::broadcast_shapes;
 pub use error::TypeError;
 
-use crate::op::{Constant, Op, ReduceKind};
+use crate::op::{Constant, Distribution, Op, ReduceKind};
 use crate::{DType, Dim, Type};
 
 /// Result types of `op` applied to operands of these types.
@@ -42,7 +42,7 @@ fn infer_one(op: &Op, operands: &[Type]) -> Result<Type, TypeError> {
             }
             made(name, DType::Bool, shape)
         }
-        (Op::Draw { shape, .. }, []) => made(name, DType::F32, shape),
+        (Op::Draw { distribution, shape, .. }, []) => draw(*distribution, shape),
         (Op::Unary(unary), [x]) => elementwise::unary(*unary, x),
         (Op::Binary(binary), [a, b]) => elementwise::binary(*binary, a, b),
         (Op::Select, [condition, a, b]) => elementwise::select(condition, a, b),
@@ -114,6 +114,21 @@ fn constant_dtype(constant: Constant, name: &'static str) -> Result<DType, TypeE
         },
         Constant::Bool(_) => Ok(DType::Bool),
     }
+}
+
+fn draw(distribution: Distribution, shape: &[Dim]) -> Result<Type, TypeError> {
+    let (numbers, matrix) = match distribution {
+        Distribution::Uniform(low, high) => ([low, high], false),
+        Distribution::Normal(mean, deviation) => ([mean, deviation], false),
+        Distribution::Xavier(gain) | Distribution::Orthogonal(gain) => ([gain, 0.0], true),
+    };
+    if !numbers.iter().all(|x| x.is_finite()) {
+        return Err(TypeError::malformed("draw", "a number of the distribution is not finite"));
+    }
+    if matrix && shape.len() < 2 {
+        return Err(TypeError::malformed("draw", "xavier and orthogonal act on the last two axes"));
+    }
+    made("draw", DType::F32, shape)
 }
 
 /// The type of something made from nothing; a size known to be negative is refused.
