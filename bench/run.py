@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+"""Runs tensc and its peers side by side: `python3 bench/run.py [ROW]...`.
+
+Makes `bench/.venv` with the pinned peers when it is missing, builds tensc, then for each row compares the outputs, and only if they agree times tensc and each formulation
+of the peers in turn. Writes `bench/results/cpu.json` and `bench/results/cpu.md` with the machine and all versions.
+"""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+VENV = HERE / ".venv"
+ROUNDS = 5
+
+
+def enter_environment():
+    """Starts again inside the pinned environment, made on first use."""
+    python = VENV / "bin" / "python"
+    if Path(sys.prefix) == VENV or os.environ.get("TENSC_BENCH_PYTHON") == sys.executable:
+        return
+    if not python.exists():
+        print("making", VENV, "with the peers of requirements.txt", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"], check=True)
+    os.execv(python, [python, *sys.argv])
+
+
+def rows():
+    import peers
+
+    return {
+        "scan": {
+            "title": "complex diagonal recurrence, B 8, T 4096, K 128",
+            "file": "bench/models/scan.seq",
+            "inputs": {"x": (8, 4096, 128)},
+            "peers": {
+                "JAX lax.scan, complex": peers.scan_jax_scan,
+                "JAX lax.scan, two reals": peers.scan_jax_two_reals,
+                "JAX associative_scan": peers.scan_jax_associative,
+                "TorchScript loop": peers.scan_torch_loop,
+            },
+        },
+        "flow": {
+            "title": "one Flow cell, B 8, T 4096, D 1024, K 128",
+            "file": "bench/models/flow.seq",
+            "inputs": {"x": (8, 4096, 1024)},
+            "peers": {"JAX lax.scan": peers.flow_jax("scan"), "JAX associative_scan": peers.flow_jax("associative")},
+        },
+        "mamba": {
+            "title": "Mamba recurrence, B 2, T 4096, D 512, N 16",
+            "file": "bench/models/mamba_scan.seq",
+            "inputs": {"x": (2, 4096, 512), "delta": (2, 4096, 512), "b": (2, 4096, 16), "c": (2, 4096, 16)},
+            "peers": {"JAX lax.scan": peers.mamba_jax_scan, "TorchScript loop": peers.mamba_torch_loop},
+        },
+        "ten": {
+            "title": "TEN small forward, 16 x 512 tokens, logits included",
+            "file": "examples/ten.seq",
+            "options": ["--preset", "small"],
+            "inputs": {"tokens": (16, 512)},
+            "peers": {
+                "JAX lax.scan": peers.ten_jax("scan"),
+                "JAX associative_scan": peers.ten_jax("associative"),
+                "PyTorch, the seed's loop": peers.ten_torch_seed_loop,
+            },
+        },
+    }
+
+
+def make_inputs(shapes, folder):
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    arrays, arguments = {}, []
+    for name, shape in shapes.items():
+        if name == "tokens":
+            array = generator.integers(0, 256, shape).astype(np.int32)
+        else:
+            array = generator.normal(size=shape).astype(np.float32)
+        if name == "delta":
+            array = np.log1p(np.exp(array - 2)).astype(np.float32)
+        arrays[name] = array
+        np.save(folder / f"{name}.npy", array)
+        arguments += ["--input", f"{name}={folder / name}.npy"]
+    return arrays, arguments
+
+
+def tensc(*arguments):
+    command = [ROOT / "target/release/tensc", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def timed(function, least_seconds=1.0):
+    times = []
+    while sum(times) < least_seconds and len(times) < 20:
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def run_row(name, row):
+    import numpy as np
+    from safetensors.numpy import load_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        arrays, arguments = make_inputs(row["inputs"], folder)
+        options = row.get("options", [])
+        tensc("init", row["file"], *options, "-o", folder / "w.safetensors")
+        weights = load_file(folder / "w.safetensors")
+        common = [row["file"], *options, "--weights", folder / "w.safetensors", *arguments]
+        tensc("run", *common, "--output", folder / "out.npy", "--quiet")
+        expected = np.load(folder / "out.npy")
+        ready = {}
+        for peer, build in row["peers"].items():
+            function = build(arrays, weights)
+            found = np.asarray(function())
+            error = np.sqrt(((found - expected) ** 2).mean() / (expected**2).mean())
+            print(f"{name}: {peer}: relative RMS difference {error:.1e}", flush=True)
+            if error > 1e-4:
+                raise SystemExit(f"{name}: outputs of tensc and {peer} differ; nothing is timed")
+            ready[peer] = function
+        ours, theirs = [], {peer: [] for peer in ready}
+        for _ in range(ROUNDS):
+            entry = json.loads(tensc("bench", *common, "--json"))["entries"][0]
+            ours.append(entry["median_s"])
+            for peer, function in ready.items():
+                theirs[peer].append(statistics.median(timed(function)))
+    medians = {peer: statistics.median(times) for peer, times in theirs.items()}
+    best = min(medians, key=medians.get)
+    return {
+        "name": name,
+        "title": row["title"],
+        "tensc_s": statistics.median(ours),
+        "peers_s": medians,
+        "best_peer": best,
+        "ratio": medians[best] / statistics.median(ours),
+    }
+
+
+def machine():
+    import importlib.metadata
+
+    model = next(
+        (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine()
+    )
+    versions = {name: importlib.metadata.version(name) for name in ("jax", "numpy", "torch")}
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return {"cpu": model, "cores": os.cpu_count(), "date": time.strftime("%Y-%m-%d"), "commit": commit, "versions": versions}
+
+
+def table(results, facts):
+    lines = [
+        f"Measured on {facts['date']} at {facts['commit']}: {facts['cpu']}, {facts['cores']} cores, "
+        + ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+        + ". f32, medians, outputs compared first; the ratio is the best peer's time over tensc's.",
+        "",
+        "| work | tensc | best peer | ratio | all formulations tried |",
+        "|---|---|---|---|---|",
+    ]
+    for row in results:
+        tried = ", ".join(f"{peer} {seconds * 1e3:.1f} ms" for peer, seconds in row["peers_s"].items())
+        lines.append(
+            f"| {row['title']} | {row['tensc_s'] * 1e3:.1f} ms | {row['best_peer']} {row['peers_s'][row['best_peer']] * 1e3:.1f} ms "
+            f"| {row['ratio']:.2f} | {tried} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    enter_environment()
+    sys.path.insert(0, str(HERE))
+    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
+    available = rows()
+    wanted = sys.argv[1:] or list(available)
+    unknown = [name for name in wanted if name not in available]
+    if unknown:
+        raise SystemExit(f"no row {', '.join(unknown)}; there are {', '.join(available)}")
+    results = [run_row(name, available[name]) for name in wanted]
+    facts = machine()
+    folder = HERE / "results"
+    folder.mkdir(exist_ok=True)
+    (folder / "cpu.json").write_text(json.dumps({"machine": facts, "rows": results}, indent=1) + "\n")
+    (folder / "cpu.md").write_text(table(results, facts))
+    print(table(results, facts))
+
+
+if __name__ == "__main__":
+    main()
