@@ -5,16 +5,17 @@
 //! operands by axis, and broadcast along the axes that one lacks; so there is no reshape, and a transpose is only an order of axes.
 //!
 //! ```text
-//! kernel k0 "scan c" (read x: f32, read lambda: f32, write y: f32) sizes(T) {
-//!     grid b < @batch, j < 4
-//!     tile c <= 16
-//!     %0 = const f32 0.0
+//! kernel k0 "scan c" (read x: f32, read lambda: f32, write y: f32) sizes(T, @batch) {
+//!     grid b < @batch
+//!     grid j < 4
+//!     tile c <= 16 < 16
+//!     %0 = const f32 0.0 : f32
 //!     %1 = load lambda[16 * j + c] : f32[c]
-//!     %2 = loop t < T carry(%3: f32[c] = %0) {
-//!         %4 = load x[64 * (T * b + t) + 16 * j + c] : f32[c]
+//!     %2 = loop t < T carry(%3: f32[c] = %0) : f32[c] {
+//!         %4 = load x[64 * T * b + 64 * t + 16 * j + c] : f32[c]
 //!         %5 = mul %1, %3 : f32[c]
 //!         %6 = add %5, %4 : f32[c]
-//!         store y[64 * (T * b + t) + 16 * j + c], %6
+//!         store y[64 * T * b + 64 * t + 16 * j + c], %6
 //!         yield %6
 //!     }
 //! }

@@ -12,10 +12,20 @@ pub mod build; // a kernel, instruction by instruction
 pub mod names; // the word for each op
 pub mod rules; // types of tile ops
 
+pub mod text; // printed and parsed back
+
+pub mod verify; // what targets may rely on
+
+pub mod formula; // size expressions made fast
+pub mod interpret; // the meaning
+pub mod scalar; // one element
+
 pub mod code; // what the runtime asks of a target
 
 pub use build::KernelBuilder;
 pub use code::{Code, Failure, FftShape, GemmShape};
+pub use formula::Formula;
+pub use interpret::{Part, RunError, buffer_bytes, interpret, poisoned_arrays};
 pub use kernel::{
     Axis, AxisId, AxisKind, Block, CheckId, Element, Index, Inst, Kernel, Local, LocalId, Loop, Memory,
     Param, ParamId, ReduceOp, Tile, TileId, TileOp,
@@ -24,3 +34,5 @@ pub use program::{
     BATCH, Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Program, Step,
 };
 pub use rules::TileError;
+pub use text::{ParseError, parse_kernel, parse_program};
+pub use verify::{Problem, Verified, VerifyError, verify};

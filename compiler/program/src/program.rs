@@ -111,7 +111,7 @@ pub enum Step {
         from: BufferRef,
         /// To.
         to: BufferRef,
-        /// How many elements.
+        /// How many elements (a c64 counts as two f32).
         count: Dim,
     },
 }
