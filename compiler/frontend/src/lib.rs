@@ -1,14 +1,23 @@
 //! Source text to typed graph.
 //!
-//! [`parse`] turns text into an [`ast::File`] and all of the file's syntax errors.
+//! [`parse`] turns text into an [`ast::File`] and all of the file's syntax errors, [`format`] writes the one
+//! canonical layout.
+
+// Where something is, and what is wrong with it.
+pub mod diagnostic;
+pub mod source;
+pub mod span;
+
+// Text to ast.
+mod lexer;
+mod token;
+
+mod parser;
 
 pub mod ast;
-pub mod diagnostic; // a problem, and how it is printed
-mod lexer; // text to lexemes and comments
-mod parser; // lexemes to ast, chunk by chunk
-pub mod source; // the files of a compilation, by id
-pub mod span; // where something is: file and bytes
-mod token; // what the grammar reads // what a file says, before any name has a meaning
+
+// Ast to text.
+mod fmt;
 
 lalrpop_util::lalrpop_mod!(
     #[allow(clippy::all, clippy::restriction, missing_docs, unreachable_pub, unused, reason = "generated")]
@@ -16,6 +25,7 @@ lalrpop_util::lalrpop_mod!(
 );
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use fmt::format;
 pub use parser::parse;
 pub use source::SourceMap;
 pub use span::{FileId, Span};

@@ -11,12 +11,14 @@ mod literal;
 
 use crate::ast::File;
 use crate::diagnostic::Diagnostic;
-use crate::lexer::{Comment, lex};
+use crate::lexer::{Comment, Lexeme, lex};
 use crate::span::{FileId, Span};
 
 /// A file as it was read, with what the formatter needs besides.
 pub(crate) struct Parsed {
     pub(crate) file: File,
+    /// All of the text's lexemes.
+    pub(crate) lexemes: Vec<Lexeme>,
     /// All comments, documentation too.
     pub(crate) comments: Vec<Comment>,
     /// In the order of the text.
@@ -42,12 +44,12 @@ pub(crate) fn parse_with_comments(file: FileId, text: &str) -> Parsed {
         let span = Span::new(file, 0, 0);
         let diagnostic = Diagnostic::error("the file is too large", span, "more than 4 GiB");
         let file = File { docs: Vec::new(), items: Vec::new(), span };
-        return Parsed { file, comments: Vec::new(), diagnostics: vec![diagnostic] };
+        return Parsed { file, lexemes: Vec::new(), comments: Vec::new(), diagnostics: vec![diagnostic] };
     };
     let lexed = lex(file, text);
     let (docs, items, mut diagnostics) =
         layout::file(file, text, &lexed.lexemes, &lexed.comments, lexed.diagnostics);
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span.start);
     let file = File { docs, items, span: Span::new(file, 0, length) };
-    Parsed { file, comments: lexed.comments, diagnostics }
+    Parsed { file, lexemes: lexed.lexemes, comments: lexed.comments, diagnostics }
 }

@@ -43,6 +43,7 @@ pub(super) fn file(
         next_comment: 0,
         at: 0,
         missing_braces: missing_braces(lexemes),
+        end_reported: false,
         build: &build,
         parser: ChunkParser::new(),
     };
@@ -75,6 +76,8 @@ struct Layout<'a, 't> {
     at: usize,
     /// How many `{` are known to lack their `}`.
     missing_braces: usize,
+    /// That the file ends inside of braces has been said; the innermost are named.
+    end_reported: bool,
     build: &'a Builder,
     parser: ChunkParser,
 }
@@ -110,7 +113,9 @@ impl<'t> Layout<'_, 't> {
         loop {
             let docs = self.docs(place);
             let Some(next) = self.peek() else {
-                if let Some(open) = open {
+                if let Some(open) = open
+                    && !std::mem::replace(&mut self.end_reported, true)
+                {
                     self.unclosed(open, None);
                 }
                 return chunks;
@@ -295,16 +300,29 @@ impl<'t> Layout<'_, 't> {
         });
     }
 
-    /// What is in the braces that `lexeme`, already taken, opens.
-    fn braced(&mut self, open: &mut Open<'t>, lexeme: Lexeme, depth: usize) -> Token<'t> {
-        let place = match (open.first, open.last.kind) {
-            (Kind::Cell | Kind::Model, _) if open.starts(Place::File) && open.brackets.is_empty() => {
-                Place::Body
-            }
+    /// What stands in the braces that `lexeme`, already taken, opens.
+    fn inside(&self, open: &mut Open<'t>, lexeme: Lexeme) -> Place {
+        let defines = matches!(open.first, Kind::Cell | Kind::Model) && open.starts(Place::File);
+        let members = [Kind::Param, Kind::Buffer, Kind::Cell, Kind::Fn, Kind::Preset];
+        if let Some(&bracket) = open.brackets.last()
+            && defines
+            && self.peek().is_some_and(|next| members.contains(&next.kind))
+        {
+            open.brackets.clear();
+            open.broken = true;
+            self.unclosed(bracket, Some(lexeme));
+        }
+        match (open.first, open.last.kind) {
+            _ if defines && open.brackets.is_empty() => Place::Body,
             (Kind::Preset, _) if open.brackets.is_empty() => Place::Preset,
             (_, Kind::Rec) => Place::Rec,
             _ => Place::Block,
-        };
+        }
+    }
+
+    /// The braces that `lexeme`, already taken, opens, as one token.
+    fn braced(&mut self, open: &mut Open<'t>, lexeme: Lexeme, depth: usize) -> Token<'t> {
+        let place = self.inside(open, lexeme);
         if depth > DEEPEST_BRACES {
             open.broken = true;
             let span = self.span(lexeme);
