@@ -4,7 +4,7 @@ use crate::{Dim, Op, Type};
 use std::fmt;
 
 /// A value, `v12` in the text form.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct ValueId(pub u32);
 
 /// A node; its position in [`Graph::nodes`].

@@ -12,12 +12,14 @@ pub mod types; // element type and shape of a value
 pub mod graph; // nodes, values, inputs, outputs
 pub mod op; // the ops, each with its meaning
 
+pub mod analyse; // questions that later stages ask
 pub mod array; // a tensor value
 pub mod attributes; // what ops hold besides operands
 pub mod builder; // a graph, node by node
 pub mod infer; // shape and dtype rules
 pub mod interpret; // the meaning: runs a graph in f64
 pub mod mnemonic; // the word for each op
+pub mod prune; // removes what no output needs
 pub mod random; // random numbers by seed, key and counter
 pub mod text; // printed and parsed back
 pub mod verify; // what every stage may rely on
@@ -33,6 +35,7 @@ pub use op::{
     BinaryOp, Constant, Contraction, Direction, Distribution, FftKind, Op, Rec, RecState, ReduceKind, Repeat,
     UnaryOp,
 };
+pub use prune::prune;
 pub use text::{ParseError, parse_dim, parse_graph};
 pub use types::Type;
 pub use verify::{Verified, VerifyError, VerifyErrorKind, verify};
