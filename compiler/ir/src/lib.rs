@@ -21,6 +21,7 @@ pub mod interpret; // the meaning: runs a graph in f64
 pub mod mnemonic; // the word for each op
 pub mod prune; // removes what no output needs
 pub mod random; // random numbers by seed, key and counter
+pub mod stream; // memory made explicit, for sequences in pieces
 pub mod text; // printed and parsed back
 pub mod verify; // what every stage may rely on
 
@@ -36,6 +37,7 @@ pub use op::{
     UnaryOp,
 };
 pub use prune::prune;
+pub use stream::{NotStreamable, StateInfo, Streaming, stream};
 pub use text::{ParseError, parse_dim, parse_graph};
 pub use types::Type;
 pub use verify::{Verified, VerifyError, VerifyErrorKind, verify};
