@@ -10,6 +10,15 @@ pub mod suggest; // "did you mean"
 pub mod tensor; // arrays
 pub mod weights; // arrays by path, matched against a model
 
+pub mod arguments; // what a user hands in, against what an entry declares
+pub mod execute; // runs a program on this machine's processor
+pub mod init; // initial weights
+pub mod reference; // runs a graph through the f64 interpreter
+
+pub use arguments::{ArgumentError, ArgumentSpec, Bound, Given, Value};
 pub use cancel::Cancel;
+pub use execute::{Call, ExecError, Outcome, Pool, Session, State};
+pub use init::init;
+pub use reference::Reference;
 pub use tensor::Tensor;
 pub use weights::{Mismatch, ParamSpec, Weights, WeightsError};

@@ -1,7 +1,7 @@
 //! Element types: the widening that the language allows, and the reference interpreter's arrays.
 
 use super::{AlignedBytes, OutOfMemory, Tensor};
-use tensc_ir::DType;
+use tensc_ir::{Array, DType, Data};
 
 /// An array cannot be taken as another type.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -84,5 +84,81 @@ pub(super) fn store(dtype: DType, (re, im): (f64, f64), slot: &mut [u8]) {
             a.copy_from_slice(&(re as f32).to_ne_bytes());
             b.copy_from_slice(&(im as f32).to_ne_bytes());
         }
+    }
+}
+
+/// The array as the reference interpreter holds it: reals and complex parts in f64.
+#[must_use]
+pub fn to_array(tensor: &Tensor) -> Option<Array> {
+    let entries = || (0..tensor.len()).filter_map(|i| tensor.entry(i));
+    let data = match tensor.dtype() {
+        DType::F32 => match bytemuck::try_cast_slice::<u8, f32>(tensor.bytes()) {
+            Ok(values) => Data::Real(values.iter().map(|&x| f64::from(x)).collect()),
+            Err(_) => Data::Real(entries().map(|(re, _)| re).collect()),
+        },
+        DType::F16 | DType::BF16 | DType::F64 => Data::Real(entries().map(|(re, _)| re).collect()),
+        DType::C64 => Data::Complex(entries().map(|(re, im)| [re, im]).collect()),
+        DType::I32 | DType::U8 => Data::Int(entries().map(|(re, _)| re as i64).collect()),
+        DType::Bool => Data::Bool(tensor.bytes().iter().map(|&byte| byte != 0).collect()),
+    };
+    Array::new(tensor.dtype(), tensor.shape().to_vec(), data)
+}
+
+/// The reference interpreter's array as memory holds it: every entry rounded to the nearest.
+///
+/// # Errors
+/// When there is no memory.
+pub fn from_array(array: &Array) -> Result<Tensor, ConvertError> {
+    let dtype = array.dtype();
+    let mut bytes = AlignedBytes::zeroed(array.len() * dtype.bytes(), "an array")?;
+    let slots = bytes.as_mut_slice().chunks_exact_mut(dtype.bytes());
+    match array.data() {
+        Data::Real(values) => slots.zip(values).for_each(|(slot, x)| store(dtype, (*x, 0.0), slot)),
+        Data::Complex(values) => {
+            slots.zip(values).for_each(|(slot, [re, im])| store(dtype, (*re, *im), slot));
+        }
+        Data::Int(values) => slots.zip(values).for_each(|(slot, n)| store(dtype, (*n as f64, 0.0), slot)),
+        Data::Bool(values) => {
+            slots.zip(values).for_each(|(slot, b)| store(dtype, (f64::from(u8::from(*b)), 0.0), slot));
+        }
+    }
+    Tensor::from_owned(dtype, array.shape().to_vec(), bytes)
+        .ok_or(ConvertError::Narrows { from: dtype, to: dtype })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_of_every_type_survive_the_round_trip() {
+        for dtype in DType::ALL {
+            let len = 6 * dtype.bytes();
+            let bytes: Vec<u8> = if dtype == DType::Bool {
+                vec![1, 0, 0, 1, 1, 0]
+            } else {
+                (0..len).map(|i| (i * 37 % 64) as u8).collect()
+            };
+            let tensor = Tensor::from_bytes(dtype, vec![2, 3], &bytes).unwrap();
+            let array = to_array(&tensor).unwrap();
+            assert_eq!(from_array(&array).unwrap().bytes(), tensor.bytes(), "{dtype}");
+        }
+    }
+
+    #[test]
+    fn widening_keeps_values_and_narrowing_is_refused() {
+        let bytes: Vec<u8> =
+            [1.5_f32, -2.25].iter().flat_map(|x| half::f16::from_f32(*x).to_ne_bytes()).collect();
+        let halves = Tensor::from_bytes(DType::F16, vec![2], &bytes).unwrap();
+        let wide = widen(&halves, DType::C64).unwrap();
+        assert_eq!((wide.entry(0), wide.entry(1)), (Some((1.5, 0.0)), Some((-2.25, 0.0))));
+        let doubles = widen(&halves, DType::F64).unwrap();
+        for (from, to) in
+            [(&doubles, DType::F32), (&wide, DType::F32), (&halves, DType::I32), (&halves, DType::BF16)]
+        {
+            assert!(matches!(widen(from, to), Err(ConvertError::Narrows { .. })), "{from} {to}");
+        }
+        let bits = Tensor::from_bytes(DType::Bool, vec![1], &[1]).unwrap();
+        assert!(widen(&bits, DType::I32).is_err());
     }
 }

@@ -5,7 +5,7 @@ mod slice; // pieces along an axis, and pieces put together
 mod storage; // the bytes
 mod summary; // what a person reads of a result
 
-pub use convert::{ConvertError, convert, widen};
+pub use convert::{ConvertError, convert, from_array, to_array, widen};
 pub use slice::{Assembled, concat, piece, stack};
 pub use storage::{ALIGNMENT, AlignedBytes, OutOfMemory, Storage, available_memory, bytes_text, map_file};
 pub use summary::{Comparison, Summary, compare, summarize};

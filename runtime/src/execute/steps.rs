@@ -1,0 +1,193 @@
+//! Runs a plan: launches over the pool's threads, products and transforms through the target's code, loops and copies.
+
+#![expect(unsafe_code, reason = "hands pointers into buffers to compiled code")]
+
+use super::amount::Amount;
+use super::plan::{Plan, Planned, PlannedGemm, PlannedLaunch, Pointer};
+use super::{ExecError, Pool};
+use crate::Cancel;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+use tensc_ir::FftKind;
+use tensc_program::{Code, Failure, FftShape, Program};
+
+/// The memory of a buffer during a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Base {
+    /// Its first byte.
+    pub(super) start: *mut u8,
+    /// How many bytes.
+    pub(super) len: usize,
+}
+
+/// Pointers that threads share; the program's order of steps keeps their uses apart.
+struct Pointers<'a>(&'a [*mut u8]);
+
+// SAFETY: the pointers are into buffers that outlive the job, and the program (verified) has the points of one launch write disjoint places.
+unsafe impl Sync for Pointers<'_> {}
+
+impl Pointers<'_> {
+    // A method, so that closures capture the wrapper, which is `Sync`, and not the field.
+    fn get(&self) -> &[*mut u8] {
+        self.0
+    }
+}
+
+/// All that a run needs besides the plan.
+pub(super) struct Machine<'a> {
+    pub(super) program: &'a Program,
+    pub(super) code: &'a dyn Code,
+    pub(super) pool: &'a Pool,
+    pub(super) cancel: &'a Cancel,
+    /// The memory of each buffer; of those that the steps do not touch, nothing.
+    pub(super) bases: &'a [Base],
+}
+
+impl Machine<'_> {
+    /// Runs the plan at this position in the stream.
+    ///
+    /// # Safety
+    /// Every base that the plan's steps touch is valid for its length, those written for writing, and no two of different buffers overlap (but
+    /// those of scratch buffers that the plan placed so).
+    pub(super) unsafe fn run(&self, plan: &Plan, position: i64) -> Result<(), ExecError> {
+        let mut slots = vec![0; plan.slots];
+        if let Some(slot) = slots.get_mut(super::plan::POSITION_SLOT) {
+            *slot = position;
+        }
+        self.steps(&plan.steps, &mut slots)
+    }
+
+    fn steps(&self, steps: &[Planned], slots: &mut Vec<i64>) -> Result<(), ExecError> {
+        for step in steps {
+            if self.cancel.requested() {
+                return Err(ExecError::Cancelled);
+            }
+            match step {
+                Planned::Launch(launch) => self.launch(launch, slots)?,
+                Planned::Gemm(gemm) => self.gemm(gemm, slots)?,
+                Planned::Fft { kind, n, batch, input, output } => {
+                    let (input, output) = (self.pointer(input, slots)?, self.pointer(output, slots)?);
+                    self.fft(*kind, n.at(slots)?, batch.at(slots)?, [input, output])?;
+                }
+                Planned::Copy { from, to, bytes } => self.copy(from, to, bytes, slots)?,
+                Planned::Loop { slot, count, reverse, body } => {
+                    let count = count.at(slots)?;
+                    for turn in 0..count {
+                        let value = if *reverse { count - 1 - turn } else { turn };
+                        if let Some(place) = slots.get_mut(*slot) {
+                            *place = value;
+                        }
+                        self.steps(body, slots)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The address; inside the buffer, or one past its end (of what is empty).
+    fn pointer(&self, pointer: &Pointer, slots: &[i64]) -> Result<*mut u8, ExecError> {
+        let offset = pointer.bytes.at(slots)?;
+        let base = self.bases.get(pointer.buffer).copied();
+        let place = base.and_then(|base| {
+            let offset = usize::try_from(offset).ok().filter(|&offset| offset <= base.len)?;
+            Some(base.start.wrapping_add(offset))
+        });
+        place.ok_or_else(|| {
+            let name = self.program.buffers.get(pointer.buffer).map_or("?", |buffer| &buffer.name);
+            ExecError::Internal(format!("a step reaches byte {offset} of `{name}`"))
+        })
+    }
+
+    fn launch(&self, launch: &PlannedLaunch, slots: &[i64]) -> Result<(), ExecError> {
+        let sizes: Vec<i64> = launch.sizes.iter().map(|size| size.at(slots)).collect::<Result<_, _>>()?;
+        let points = match launch.points {
+            Some(points) => points,
+            None => {
+                let kernel = usize::try_from(launch.kernel.0).ok().and_then(|k| self.program.kernels.get(k));
+                kernel.map_or(Ok(0), |kernel| kernel.grid_points(&sizes))?
+            }
+        };
+        let pointers: Vec<*mut u8> =
+            launch.arguments.iter().map(|pointer| self.pointer(pointer, slots)).collect::<Result<_, _>>()?;
+        let pointers = Pointers(&pointers);
+        let failure = Mutex::new(None::<Failure>);
+        self.pool.run(points, launch.scratch, &|points: Range<i64>, scratch: *mut u8| {
+            let mut found = None;
+            // SAFETY: one pointer per parameter and one number per size, as the verifier of programs ensures; the points lie in the grid; the
+            // buffers are as large as their shapes say, and their accesses are those of the verified kernel. Scratch has the size asked for.
+            unsafe {
+                self.code.launch_range(launch.kernel, pointers.get(), &sizes, points, scratch, &mut found);
+            }
+            if let Some(found) = found {
+                Failure::record(&mut failure.lock().unwrap_or_else(PoisonError::into_inner), found);
+            }
+        })?;
+        match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(failure) => Err(self.failed(failure)),
+            None => Ok(()),
+        }
+    }
+
+    fn failed(&self, failure: Failure) -> ExecError {
+        let site = usize::try_from(failure.site.0).ok().and_then(|site| self.program.checks.get(site));
+        match site {
+            Some(site) => ExecError::Check {
+                message: site
+                    .message
+                    .replace("{value}", &failure.value.to_string())
+                    .replace("{position}", &failure.position.to_string()),
+                origin: site.origin,
+            },
+            None => ExecError::Internal(format!("the unknown check {} failed", failure.site.0)),
+        }
+    }
+
+    fn gemm(&self, gemm: &PlannedGemm, slots: &[i64]) -> Result<(), ExecError> {
+        let (shape, items, scratch) = match gemm.fixed {
+            Some(fixed) => fixed,
+            None => {
+                let shape = gemm.shape(slots)?;
+                (shape, self.code.gemm_items(&shape), self.code.gemm_scratch_bytes(&shape))
+            }
+        };
+        let [a, b, c] = &gemm.pointers;
+        let pointers = [self.pointer(a, slots)?, self.pointer(b, slots)?, self.pointer(c, slots)?];
+        let pointers = Pointers(&pointers);
+        self.pool.run(items, scratch, &|items: Range<i64>, scratch: *mut u8| {
+            if let &[a, b, c] = pointers.get() {
+                // SAFETY: the three buffers are as large as their shapes say and distinct (the verifier of programs), the items are of this shape.
+                unsafe { self.code.gemm_range(&shape, [a, b, c], items, scratch) };
+            }
+        })
+    }
+
+    fn fft(&self, kind: FftKind, n: i64, batch: i64, pointers: [*mut u8; 2]) -> Result<(), ExecError> {
+        let Some(n) = usize::try_from(n).ok().filter(|&n| n > 0) else { return Ok(()) };
+        let shape = FftShape { kind, n };
+        let pointers = Pointers(&pointers);
+        let scratch = self.code.fft_scratch_bytes(shape);
+        self.pool.run(batch, scratch, &|rows: Range<i64>, scratch: *mut u8| {
+            if let &[input, output] = pointers.get() {
+                // SAFETY: both buffers hold all rows, and are distinct (the verifier of programs).
+                unsafe { self.code.fft_range(shape, input, output, rows, scratch) };
+            }
+        })
+    }
+
+    fn copy(&self, from: &Pointer, to: &Pointer, bytes: &Amount, slots: &[i64]) -> Result<(), ExecError> {
+        let len = usize::try_from(bytes.at(slots)?).unwrap_or(0);
+        let fits = |pointer: &Pointer| {
+            let offset = pointer.bytes.at(slots).ok().and_then(|offset| usize::try_from(offset).ok());
+            let end = offset.and_then(|offset| offset.checked_add(len));
+            end.is_some_and(|end| self.bases.get(pointer.buffer).is_some_and(|base| end <= base.len))
+        };
+        if !fits(from) || !fits(to) {
+            return Err(ExecError::Internal("a copy goes beyond its buffer".to_owned()));
+        }
+        let (from, to) = (self.pointer(from, slots)?, self.pointer(to, slots)?);
+        // SAFETY: both ranges lie in their buffers, as was just checked, and those are valid. `copy` allows them to overlap.
+        unsafe { std::ptr::copy(from, to, len) };
+        Ok(())
+    }
+}
