@@ -108,25 +108,30 @@ pub enum Style {
     Coloured,
 }
 
-/// The diagnostics as text, an empty line after each.
+/// The diagnostics as text, an empty line after each, no blanks at the ends of lines.
 pub fn render(sources: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> String {
     let files = Lines::new(sources, diagnostics);
     let config = term::Config { tab_width: 4, ..term::Config::default() };
     let mut text = String::new();
     for diagnostic in diagnostics {
         let diagnostic = to_codespan(sources, diagnostic);
+        let mut one = String::new();
         let done = match style {
-            Style::Plain => term::emit_to_string(&mut text, &config, &files, &diagnostic),
+            Style::Plain => term::emit_to_string(&mut one, &config, &files, &diagnostic),
             Style::Coloured => {
                 let mut buffer = term::termcolor::Ansi::new(Vec::new());
                 let done = term::emit_to_write_style(&mut buffer, &config, &files, &diagnostic);
-                text.push_str(&String::from_utf8_lossy(&buffer.into_inner()));
+                one = String::from_utf8_lossy(&buffer.into_inner()).into_owned();
                 done
             }
         };
         // A span outside its file would be our mistake; its message must reach the user all the same.
         if done.is_err() {
-            text.push_str(&format!("error: {}\n", diagnostic.message));
+            one = format!("error: {}", diagnostic.message);
+        }
+        for line in one.trim_end().lines() {
+            text.push_str(line.trim_end());
+            text.push('\n');
         }
         text.push('\n');
     }

@@ -325,7 +325,8 @@ fn unknown(out: &mut Lexed, span: Span, source: &str, line_break: bool) {
         '×' | '·' => Some("`*` multiplies entries, `@` matrices"),
         _ => None,
     };
-    let title = format!("unknown character `{}`", first.escape_debug());
+    let shown = if first.is_control() { first.escape_default().to_string() } else { first.to_string() };
+    let title = format!("unknown character `{shown}`");
     let diagnostic = Diagnostic::error(title, span, "nothing starts with this character");
     out.diagnostics.push(Diagnostic { hint: hint.map(str::to_owned), ..diagnostic });
     out.lexemes.push(Lexeme { kind: Kind::Error, start: span.start, end: span.end, line_break });
@@ -334,6 +335,8 @@ fn unknown(out: &mut Lexed, span: Span, source: &str, line_break: bool) {
 /// Numbers that run into what follows: `2pi`, `1.`, `.5`.
 fn run_together(out: &mut Lexed, kind: Kind, span: Span, text: &str, line_break: bool) {
     let Some(&Lexeme { kind: before, start, end, .. }) = out.lexemes.last() else { return };
+    // `x.2` and `1.5.2` have an owner in front of the point.
+    let owned = out.lexemes.iter().rev().nth(1).is_some_and(|owner| owner.end == start);
     let slice = |start: u32, end: u32| text.get(start as usize..end as usize).unwrap_or("");
     let touches = end == span.start && !line_break;
     let whole = Span { start, ..span };
@@ -351,7 +354,7 @@ fn run_together(out: &mut Lexed, kind: Kind, span: Span, text: &str, line_break:
         let number = slice(start, end);
         Diagnostic::error("a float without digits behind its point", whole, "ends with the point")
             .hint(format!("`{number}.0`"))
-    } else if touches && before == Kind::Dot && kind == Kind::Int {
+    } else if touches && !owned && before == Kind::Dot && kind == Kind::Int {
         Diagnostic::error("a float without digits in front of its point", whole, "starts with the point")
             .hint(format!("`0.{source}`"))
     } else {

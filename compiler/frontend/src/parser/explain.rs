@@ -107,11 +107,11 @@ const fn start_of(place: Place) -> &'static str {
     }
 }
 
-/// The terminals with which an expression starts, `int` first: where that is expected, an expression is.
+/// The terminals with which an expression starts. Where one of the first two is expected, an expression is.
 const EXPRESSION: [&str; 14] =
     ["int", "float", "string", "name", "true", "false", "none", "all", "(", "[", "block", "if", "-", "!"];
 
-/// The terminals with which an expression goes on, `*` first.
+/// The terminals with which an expression goes on, likewise; behind a whole one `|>` is all that is left.
 const OPERATOR: [&str; 20] = [
     "*", "/", "%", "@", "+", "-", "^", "==", "!=", "<", "<=", ">", ">=", "and", "or", "|>", ".", "(", "[",
     "..",
@@ -122,7 +122,7 @@ fn describe(expected: &[String]) -> Vec<String> {
     let mut rest: Vec<&str> = expected.iter().map(|name| name.trim_matches('"')).collect();
     let mut words = Vec::new();
     let mut replace = |rest: &mut Vec<&str>, all: &[&str], word: &str| {
-        if all.first().is_some_and(|mark| rest.contains(mark)) {
+        if all.iter().take(2).any(|mark| rest.contains(mark)) {
             rest.retain(|name| !all.contains(name));
             words.push(word.to_owned());
         }
@@ -151,94 +151,157 @@ fn any_of(words: &[String]) -> String {
     }
 }
 
-/// What people who type this usually mean.
-fn hint(place: Place, words: &[Word<'_>], found: &Found<'_>, expected: &str) -> Option<String> {
-    let first = words.first().copied();
-    let before = words.last().copied();
-    let (kind, text) = match found {
-        Found::Word(word) => (Some(word.kind), word.text),
-        Found::EndOfLine | Found::EndOfFile => (None, ""),
-    };
-    let touches =
-        before.is_some_and(|before| matches!(found, Found::Word(word) if word.span.start == before.span.end));
-    let before_kind = before.map(|before| before.kind);
-    let first_kind = first.map(|first| first.kind);
-    let first_text = first.map_or("", |first| first.text);
+/// Where the grammar stopped, in words.
+struct Stop<'a> {
+    place: Place,
+    /// The words of the chunk in front.
+    words: &'a [Word<'a>],
+    /// What was found; nothing at the end of a line.
+    kind: Option<Kind>,
+    text: &'a str,
+    /// What was expected, as the user reads it.
+    expected: &'a str,
+}
 
-    if let Some(hint) = foreign_operator(before_kind, kind, touches) {
-        return Some(hint.to_owned());
+impl Stop<'_> {
+    fn first(&self) -> Option<Kind> {
+        self.words.first().map(|word| word.kind)
     }
-    if let Some(hint) = foreign_word(place, first_text, words.len(), kind, text) {
-        return Some(hint);
+
+    fn first_text(&self) -> &str {
+        self.words.first().map_or("", |word| word.text)
     }
-    if kind.is_some_and(Kind::is_keyword) && expected.contains("a name") {
-        return Some(format!("`{text}` is reserved, `{text}_` is not"));
+
+    fn before(&self) -> Option<Kind> {
+        self.words.last().map(|word| word.kind)
     }
-    match (first_kind, kind) {
-        _ if expected == "`else`" => {
-            Some("an `if` is a value and needs both sides: `else { .. }`".to_owned())
-        }
-        _ if expected.contains("`->`") => Some("state the result's type: `-> f32[T, D]`".to_owned()),
-        (Some(Kind::Rec), _)
-            if expected.contains("`[`") || (words.len() == 1 && kind == Some(Kind::OpenParen)) =>
-        {
-            Some("`rec c[t] = ..` defines the sequence `c`".to_owned())
-        }
-        (Some(Kind::Param | Kind::Buffer), Some(Kind::Assign)) if expected.contains("`:`") => {
-            let (word, name) = (first_text, before.map_or("w", |before| before.text));
-            Some(format!("state the type: `{word} {name}: f32[D] = ..`"))
-        }
-        (Some(Kind::Param | Kind::Buffer), None) if expected.contains("`=`") || expected.contains("`[`") => {
-            Some("say how it starts: `= normal(0, 0.02)`, `= 0`".to_owned())
-        }
-        (Some(Kind::Cell), _) if expected.contains("`(`") => Some(format!(
-            "`{first_text} Name(D) {{ .. }}` defines a cell, `cell name = Name(D)` inside it uses one"
-        )),
-        (Some(Kind::Model), _) if expected == "`(`" => {
-            Some("hyperparameters stand in parentheses, which may be empty: `model name() { .. }`".to_owned())
-        }
-        (Some(Kind::Fn), Some(Kind::Comma | Kind::CloseParen)) if expected.contains("`:`") => {
-            let name = before.map_or("x", |before| before.text);
-            Some(format!("state the type: `{name}: f32[T, D]`"))
-        }
-        (Some(Kind::Name), Some(Kind::Assign)) if place == Place::Block && words.len() == 1 => {
-            Some(format!("`let {first_text} = ..` binds a name"))
-        }
-        (Some(Kind::Name), Some(Kind::Assign))
-            if place == Place::Block && before_kind == Some(Kind::CloseBracket) =>
-        {
-            Some("values never change; `rec c[t] = ..` defines a sequence entry by entry".to_owned())
-        }
-        (_, Some(Kind::Colon)) if expected.contains("`]`") => Some("a range is `a..b`: `x[1..3]`".to_owned()),
-        (_, Some(Kind::Assign)) if expected.contains("operator") => Some("`==` compares".to_owned()),
-        (_, Some(Kind::DotDot)) => {
-            Some("a range stands in an index or behind `in`; `iota(n)` is the array of 0 to n - 1".to_owned())
-        }
-        (_, Some(Kind::For)) => Some("`[f(x) for x in xs]` is a list; `rec` runs over time".to_owned()),
-        (_, Some(Kind::CloseBracket)) if before_kind == Some(Kind::OpenBracket) => {
-            Some("`f32` alone is a scalar, `x` alone is all of it".to_owned())
-        }
-        (_, None) if expected.contains("`{`") => Some("`{` stands on the same line".to_owned()),
-        (_, Some(other)) if other.starts_declaration() && place == Place::Block && words.is_empty() => {
-            let home = if matches!(other, Kind::Param | Kind::Buffer | Kind::Preset) {
-                "stands in a cell or model, outside of its functions"
-            } else {
-                "stands outside of functions and tests"
-            };
-            Some(format!("`{text}` {home}"))
-        }
-        (_, Some(other)) if other.starts_declaration() && expected.contains("the end of the line") => {
-            Some(format!("put `{text}` on a line of its own"))
-        }
-        _ => None,
+
+    fn before_text(&self) -> &str {
+        self.words.last().map_or("", |word| word.text)
+    }
+
+    fn expects(&self, what: &str) -> bool {
+        self.expected.contains(what)
     }
 }
 
-/// Operators of other languages, of which the first sign was read as one of ours.
-const fn foreign_operator(before: Option<Kind>, found: Option<Kind>, touches: bool) -> Option<&'static str> {
-    if !touches {
+/// What people who type this usually mean.
+fn hint(place: Place, words: &[Word<'_>], found: &Found<'_>, expected: &str) -> Option<String> {
+    let (kind, text, start) = match found {
+        Found::Word(word) => (Some(word.kind), word.text, Some(word.span.start)),
+        Found::EndOfLine | Found::EndOfFile => (None, "", None),
+    };
+    let stop = Stop { place, words, kind, text, expected };
+    let touches = words.last().is_some_and(|before| Some(before.span.end) == start);
+    if touches && let Some(hint) = foreign_operator(stop.before(), kind) {
+        return Some(hint.to_owned());
+    }
+    if let Some(hint) = foreign_word(&stop) {
+        return Some(hint.to_owned());
+    }
+    if kind.is_some_and(Kind::is_keyword) && stop.expects("a name") {
+        return Some(format!("`{text}` is reserved, `{text}_` is not"));
+    }
+    declaration(&stop).or_else(|| recurrence(&stop)).or_else(|| expression(&stop)).or_else(|| line(&stop))
+}
+
+/// What is missing from an item or member.
+fn declaration(stop: &Stop<'_>) -> Option<String> {
+    let (word, name) = (stop.first_text(), stop.before_text());
+    let kind = stop.kind;
+    Some(match stop.first()? {
+        Kind::Use => "`use std.norm.LayerNorm`, `use ./blocks.Block`".to_owned(),
+        Kind::Param | Kind::Buffer if kind == Some(Kind::Assign) && stop.expects("`:`") => {
+            format!("state the type: `{word} {name}: f32[D] = ..`")
+        }
+        Kind::Param | Kind::Buffer if kind.is_none() && stop.expects("`=`") => {
+            "say how it starts: `= normal(0, 0.02)`, `= 0`".to_owned()
+        }
+        Kind::Cell if stop.place == Place::Body && kind == Some(Kind::OpenParen) => {
+            format!("`cell {name}(..) {{ .. }}` stands at the top of the file, `cell x = {name}(..)` uses it")
+        }
+        Kind::Cell if stop.place == Place::File && stop.expects("`(`") => {
+            format!("`cell {name}(D) {{ .. }}` defines a cell, `cell x = {name}(D)` in another uses it")
+        }
+        Kind::Model if stop.expected == "`(`" => {
+            format!("hyperparameters stand in parentheses, which may be empty: `model {name}() {{ .. }}`")
+        }
+        Kind::Fn if stop.expects("`->`") => "state the result's type: `-> f32[T, D]`".to_owned(),
+        Kind::Fn if stop.expects("`:`") && matches!(kind, Some(Kind::Comma | Kind::CloseParen)) => {
+            if stop.words.iter().any(|word| word.kind == Kind::Arrow) {
+                format!("name each result: `-> (y: {name}, state: {name})`")
+            } else {
+                format!("state the type: `{name}: f32[T, D]`")
+            }
+        }
+        _ if kind.is_none() && stop.expects("`{`") => "`{` stands on the same line".to_owned(),
+        _ => return None,
+    })
+}
+
+/// What is wrong on the left side of a recurrence.
+fn recurrence(stop: &Stop<'_>) -> Option<String> {
+    let skip = match (stop.first(), stop.place) {
+        (Some(Kind::Rec), _) => 1,
+        (Some(Kind::Name), Place::Rec) => 0,
+        _ => return None,
+    };
+    let name = stop.words.get(skip).map_or("c", |word| word.text);
+    let rec = if skip == 1 { "rec " } else { "" };
+    Some(match stop.words.len() - skip {
+        0 | 1 => format!("`{rec}{name}[t] = ..` defines the sequence `{name}`, entry by entry"),
+        2 => format!(
+            "`{name}[t] = ..` defines every entry; `from c0` at the end of the line gives the one before"
+        ),
+        3 => format!("the left side is `{name}[t]`, the right side reads `{name}[t-1]`"),
+        _ => return None,
+    })
+}
+
+/// What is missing from an expression, or too much in it.
+fn expression(stop: &Stop<'_>) -> Option<String> {
+    let name = stop.first_text();
+    let hint = match (stop.first(), stop.kind) {
+        _ if stop.expected == "`else`" => "an `if` is a value and needs both sides: `else { .. }`",
+        (Some(Kind::Name), Some(Kind::Assign)) if stop.place == Place::Block && stop.words.len() == 1 => {
+            return Some(format!("`let {name} = ..` binds a name"));
+        }
+        (Some(Kind::Name), Some(Kind::Assign))
+            if stop.place == Place::Block && stop.before() == Some(Kind::CloseBracket) =>
+        {
+            "values never change; `rec c[t] = ..` defines a sequence entry by entry"
+        }
+        (_, Some(Kind::Assign)) if stop.expects("operator") => "`==` compares",
+        (_, Some(Kind::Colon)) if stop.expects("`]`") => "a range is `a..b`: `x[1..3]`",
+        (_, Some(Kind::DotDot)) => {
+            "a range stands in an index or behind `in`; `iota(n)` is the array of 0 to n - 1"
+        }
+        (_, Some(Kind::For)) => "`[f(x) for x in xs]` is a list; `rec` runs over time",
+        (_, Some(Kind::From)) => "`from` gives a `rec` the entry before its first: `rec c[t] = .. from c0`",
+        (_, Some(Kind::CloseBracket)) if stop.before() == Some(Kind::OpenBracket) => {
+            "`f32` alone is a scalar, `x` alone is all of it"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What belongs on another line, or elsewhere.
+fn line(stop: &Stop<'_>) -> Option<String> {
+    let (kind, text) = (stop.kind?, stop.text);
+    if !kind.starts_declaration() {
         return None;
     }
+    if stop.words.is_empty() && stop.place == Place::Block {
+        let inner = matches!(kind, Kind::Param | Kind::Buffer | Kind::Preset);
+        let home = if inner { "stands in a cell or model, outside of" } else { "stands outside of" };
+        return Some(format!("`{text}` {home} functions and tests"));
+    }
+    stop.expects("the end of the line").then(|| format!("put `{text}` on a line of its own"))
+}
+
+/// Operators of other languages, of which the first sign was read as one of ours.
+const fn foreign_operator(before: Option<Kind>, found: Option<Kind>) -> Option<&'static str> {
     match (before, found) {
         (Some(Kind::Star), Some(Kind::Star)) => Some("the power is `x ^ 2`"),
         (Some(Kind::Plus), Some(Kind::Plus | Kind::Assign))
@@ -256,10 +319,10 @@ const fn foreign_operator(before: Option<Kind>, found: Option<Kind>, touches: bo
 }
 
 /// Words of other languages, which were read as names.
-fn foreign_word(place: Place, first: &str, words: usize, kind: Option<Kind>, found: &str) -> Option<String> {
-    let first = if words == 0 { found } else { first };
-    let hint = match (place, first) {
-        (Place::Block | Place::Rec, "return") => {
+fn foreign_word(stop: &Stop<'_>) -> Option<&'static str> {
+    let first = if stop.words.is_empty() { stop.text } else { stop.first_text() };
+    Some(match (stop.place, first) {
+        (Place::Block | Place::Rec | Place::Body, "return") => {
             "the last expression of a block is its value, without `return`"
         }
         (Place::Block | Place::Rec, "var" | "mut" | "val") => "`let x = ..` binds a name",
@@ -272,11 +335,9 @@ fn foreign_word(place: Place, first: &str, words: usize, kind: Option<Kind>, fou
         (Place::File | Place::Body, "let" | "var") => {
             "`const NAME = ..` at the top of a file, `let` in a function"
         }
-        _ => {
-            let mutable = words == 1 || words == 2;
-            return (mutable && first == "let" && kind == Some(Kind::Name))
-                .then(|| "values never change: `let x = ..`".to_owned());
+        (_, "let") if stop.words.len() == 2 && stop.kind == Some(Kind::Name) => {
+            "values never change: `let x = ..`"
         }
-    };
-    Some(hint.to_owned())
+        _ => return None,
+    })
 }
