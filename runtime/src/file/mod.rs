@@ -1,5 +1,6 @@
 //! Files: `.npy`, `.safetensors`, bundles, and how they are written without ever leaving half of one.
 
+pub mod bundle; // a compiled program
 pub mod npy; // one array
 pub mod safetensors; // arrays by name
 pub mod write; // whole or not at all
