@@ -1,1 +1,30 @@
-//! Graph to program.
+//! Graph to program: what is computed where, in which order, in which memory.
+//!
+//! In comes a graph (already streamed where it can be), out goes a target-independent [`Program`](tensc_program::Program): kernels in tile language, products, transforms and
+//! loops over layers, with everything that depends on weights alone moved to `prepare`. Nothing here knows a model: what is fused and what lies in memory follows from
+//! each op, its sizes and who reads it.
+//!
+//! In reading order:
+
+#![warn(missing_docs)]
+
+mod schedule; // the entry point, and what belongs to the whole program
+
+mod legalize; // the graph with ops split that have no kernel of their own
+mod plan; // which values get a place in memory
+mod scope; // a graph or body that is being scheduled
+
+mod index; // positions
+mod place; // strided arrays
+
+mod emit; // instructions
+mod kernels; // a kernel for one or more values
+mod read; // a value at a position, which is all of fusion
+
+mod product; // contractions as library calls
+mod recurrence; // `rec`, as one kernel or step by step
+mod region; // the steps of a graph or body
+mod repeat; // layers
+mod transform; // Fourier transforms
+
+pub use schedule::{Options, ScheduleError, schedule};

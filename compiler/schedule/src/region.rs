@@ -1,0 +1,222 @@
+//! The steps of a graph or body: node by node, each value that is stored into its place, what prepare computes first.
+
+use crate::ScheduleError;
+use crate::index::dim;
+use crate::place::{Parts, Place, Spot};
+use crate::plan::{Plan, Role, plan};
+use crate::product;
+use crate::schedule::Scheduler;
+use crate::scope::{Binding, Fact, Position, ScopeId};
+use tensc_ir::{Dim, Node, Op, UnaryOp, ValueId};
+use tensc_program::{BufferId, BufferKind, Step};
+
+/// Steps of both programs.
+#[derive(Default)]
+pub(crate) struct Steps {
+    pub(crate) prepare: Vec<Step>,
+    pub(crate) main: Vec<Step>,
+}
+
+impl<'g> Scheduler<'g> {
+    /// Steps that compute these values of a scope into these places.
+    pub(crate) fn region(
+        &mut self,
+        at: ScopeId,
+        targets: &[(ValueId, Place)],
+    ) -> Result<Steps, ScheduleError> {
+        let values: Vec<ValueId> = targets.iter().map(|(value, _)| *value).collect();
+        let plan = plan(self, at, &values);
+        let mut steps = Steps { prepare: self.prepare(at, &plan)?, main: Vec::new() };
+        let homes = self.adopt(at, &plan, targets);
+        let graph = self.scope(at).graph;
+        for node in &graph.nodes {
+            let made: Vec<ValueId> =
+                node.results.iter().copied().filter(|v| plan.role(*v) == Role::Stored).collect();
+            if made.is_empty() || matches!(node.op, Op::Input(_)) {
+                continue;
+            }
+            self.node(at, &plan, node, &made, &mut steps)?;
+        }
+        for (n, (value, place)) in targets.iter().enumerate() {
+            if !homes.contains(&n) {
+                steps.main.extend(self.compute_elsewhere(at, *value, place)?);
+            }
+        }
+        Ok(steps)
+    }
+
+    /// Gives stored values the place of the target that they are; returns the targets that need no further step.
+    fn adopt(&mut self, at: ScopeId, plan: &Plan, targets: &[(ValueId, Place)]) -> Vec<usize> {
+        let mut adopted = Vec::new();
+        for (n, (value, place)) in targets.iter().enumerate() {
+            let scope = self.scope(at);
+            let is_input = scope.node_of(*value).is_some_and(|node| matches!(node.op, Op::Input(_)));
+            let is_repeat = scope.node_of(*value).is_some_and(|node| matches!(node.op, Op::Repeat(_)));
+            let alike = place.batch.is_some() == scope.fact(*value).varies;
+            if plan.role(*value) == Role::Stored
+                && !is_input
+                && !is_repeat
+                && alike
+                && scope.home(*value).is_none()
+            {
+                self.scope_mut(at).set_home(*value, place.clone());
+                adopted.push(n);
+            }
+        }
+        adopted
+    }
+
+    /// Places for what prepare computes, and the steps that do.
+    pub(crate) fn prepare(&mut self, at: ScopeId, plan: &Plan) -> Result<Vec<Step>, ScheduleError> {
+        let Some(prepare) = self.scope(at).prepare else { return Ok(Vec::new()) };
+        let mut targets = Vec::new();
+        let count = self.scope(at).graph.values.len();
+        for value in (0..count as u32).map(ValueId) {
+            if plan.role(value) != Role::Prepared || self.scope(at).home(value).is_some() {
+                continue;
+            }
+            let layers = self.scope(at).layers.clone();
+            let ty = self.scope(at).ty(value);
+            let shape: Vec<Dim> =
+                layers.iter().map(|layer| dim(layer.count)).chain(ty.shape.iter().cloned()).collect();
+            let name = format!("prepared {}", self.value_name(at, value));
+            let stacked =
+                self.inner_place(&name, &BufferKind::Prepared, ty.dtype, &shape, false, plan.parts(value));
+            for scope in [at, prepare] {
+                let place = self
+                    .scope(scope)
+                    .layers
+                    .iter()
+                    .fold(stacked.clone(), |place, layer| place.index(0, &layer.variable));
+                if scope == at {
+                    self.scope_mut(at).set_home(value, place);
+                } else {
+                    targets.push((value, place));
+                }
+            }
+        }
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(self.region(prepare, &targets)?.main)
+    }
+
+    /// The word of the op that makes a value, for names of buffers.
+    pub(crate) fn value_name(&self, at: ScopeId, value: ValueId) -> String {
+        let scope = self.scope(at);
+        scope.node_of(value).map_or_else(|| "value".to_owned(), |node| node.op.name().to_owned())
+    }
+
+    /// The place of a value that is being made.
+    pub(crate) fn home_for(&mut self, at: ScopeId, plan: &Plan, value: ValueId) -> Place {
+        if let Some(place) = self.scope(at).home(value) {
+            return place.clone();
+        }
+        let scope = self.scope(at);
+        let (ty, wide, varies) = (scope.ty(value), scope.wide, scope.fact(value).varies);
+        let name = self.value_name(at, value);
+        let place = self.scratch(&name, (ty.dtype, wide), &ty.shape, varies, plan.parts(value));
+        self.scope_mut(at).set_home(value, place.clone());
+        place
+    }
+
+    fn node(
+        &mut self,
+        at: ScopeId,
+        plan: &Plan,
+        node: &'g Node,
+        made: &[ValueId],
+        steps: &mut Steps,
+    ) -> Result<(), ScheduleError> {
+        match &node.op {
+            Op::Rec(rec) => self.recurrence(at, plan, node, rec, made, steps),
+            Op::Repeat(repeat) => self.repeat(at, plan, node, repeat, made, steps),
+            Op::Fft { kind, axis, n } => {
+                for value in made {
+                    let more = self.transform(at, node, (*kind, *axis, n), *value)?;
+                    steps.main.extend(more);
+                }
+                Ok(())
+            }
+            Op::Contract(contraction) if product::fits(self.scope(at), node) => {
+                for value in made {
+                    let place = self.home_for(at, plan, *value);
+                    let more = self.product(at, contraction, &node.operands, &place)?;
+                    steps.main.extend(more);
+                }
+                Ok(())
+            }
+            _ => {
+                for value in made {
+                    let place = self.home_for(at, plan, *value);
+                    steps.main.extend(self.compute(at, &[(*value, place)])?);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The array of a value without computing anything, if there is one. With `assume`, values that are not stored yet count as row-major arrays.
+    pub(crate) fn view(&self, at: ScopeId, value: ValueId, assume: bool) -> Option<Place> {
+        let scope = self.scope(at);
+        if let Some(home) = scope.home(value) {
+            return Some(home.clone());
+        }
+        let node = scope.node_of(value)?;
+        let operand = |n: usize| node.operands.get(n).and_then(|x| self.view(at, *x, assume));
+        let seen = match &node.op {
+            Op::Input(_) => match (scope.binding(value)?, scope.parent) {
+                (Binding::Outer(outer, position), Some(parent)) => {
+                    let place = self.view(parent, *outer, assume)?;
+                    match position {
+                        Some((axis, Position::Program(position))) => Some(place.index(*axis, position)),
+                        Some((_, Position::Kernel(_))) => None,
+                        None => Some(place),
+                    }
+                }
+                _ => None,
+            },
+            Op::Transpose { perm } => operand(0).map(|place| place.transpose(perm)),
+            Op::Broadcast { shape, axes } => operand(0).map(|place| place.broadcast(shape, axes)),
+            Op::Reshape { shape } => operand(0).and_then(|place| place.reshape(shape)),
+            Op::Slice { axis, start, len } => operand(0).map(|place| place.slice(*axis, start, len)),
+            Op::Unary(UnaryOp::Re) => operand(0).and_then(|place| place.part(false)),
+            Op::Unary(UnaryOp::Im) => operand(0).and_then(|place| place.part(true)),
+            Op::Unary(UnaryOp::Detach) => operand(0),
+            _ => None,
+        };
+        if seen.is_some() || !assume || crate::plan::is_view(&node.op) {
+            return seen;
+        }
+        let ty = scope.ty(value);
+        let nowhere = BufferId(u32::MAX);
+        let varies = scope.fact(value).varies;
+        Some(if ty.dtype.is_complex() {
+            let spot = Some(Spot::start(nowhere));
+            let place = Place::planar(Some(nowhere), Some(nowhere), ty.dtype, &ty.shape, varies);
+            Place { parts: Parts::Complex(spot.clone(), spot), ..place }
+        } else {
+            Place::real(nowhere, ty.dtype, &ty.shape, varies)
+        })
+    }
+
+    /// The array of a value, made where there is none.
+    pub(crate) fn array(
+        &mut self,
+        at: ScopeId,
+        value: ValueId,
+        steps: &mut Vec<Step>,
+    ) -> Result<Place, ScheduleError> {
+        if let Some(place) = self.view(at, value, false) {
+            return Ok(place);
+        }
+        let (ty, Fact { varies, .. }, wide) = {
+            let scope = self.scope(at);
+            (scope.ty(value), scope.fact(value), scope.wide)
+        };
+        let name = self.value_name(at, value);
+        let place = self.scratch(&name, (ty.dtype, wide), &ty.shape, varies, [true; 2]);
+        steps.extend(self.compute_elsewhere(at, value, &place)?);
+        Ok(place)
+    }
+}
