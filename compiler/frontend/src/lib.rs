@@ -19,11 +19,15 @@ pub mod ast;
 // Ast to text.
 mod fmt;
 
+// Ast to graph.
+pub mod check;
+
 lalrpop_util::lalrpop_mod!(
     #[allow(clippy::all, clippy::restriction, missing_docs, unreachable_pub, unused, reason = "generated")]
     grammar
 );
 
+pub use check::{Program, check};
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use fmt::format;
 pub use parser::parse;
