@@ -1,7 +1,9 @@
 //! Questions that later stages ask of a graph. The answers are facts about values; nothing is rewritten.
 
 pub mod dependence;
+pub mod recurrence;
 pub mod time;
 
 pub use dependence::Dependence;
+pub use recurrence::{Class, Group, classify};
 pub use time::{Fact, Reason, TimeFacts, time_facts};
