@@ -224,7 +224,7 @@ case("frequency_rfft_odd", "x: f32[7] -> c64[4]", "rfft(x)", np.fft.rfft, x=norm
 case("frequency_rfft_n", "x: f32[7] -> c64[7]", "rfft(x, n = 12)", lambda x: np.fft.rfft(x, 12), x=normal(7))
 case("frequency_irfft", "z: c64[5] -> f32[8]", "irfft(z)", np.fft.irfft, z=cnormal(5))
 case("frequency_irfft_odd", "z: c64[4] -> f32[7]", "irfft(z, n = 7)", lambda z: np.fft.irfft(z, 7), z=cnormal(4))
-case("frequency_filter", "x: f32[T, D], g: c64[5] -> f32[T, D]", "irfft(rfft(x, n = 8) * g[.., none], n = 8)", lambda x, g: np.fft.irfft(np.fft.rfft(x, axis=0) * g[:, None], axis=0), x=normal(8, 2), g=cnormal(5))
+case("frequency_filter", "x: f32[8, D], g: c64[5] -> f32[8, D]", "irfft(rfft(x, n = 8) * g[.., none], n = 8)", lambda x, g: np.fft.irfft(np.fft.rfft(x, axis=0) * g[:, None], axis=0), x=normal(8, 2), g=cnormal(5))
 # Byte-spectral mixing, worked out by hand elsewhere: one channel, three filters.
 case(
     "frequency_spectral_mixing",

@@ -81,7 +81,7 @@ fn shaped(draw: &mut Draw, transition: Transition) -> Made {
         1 => {
             also.push("rec: let of a tuple");
             lines.push(format!("let (before, two) = ({earlier}, 2)"));
-            step = format!("{} * two / two", parenthesised(&step.replace(&earlier, "before")));
+            step = format!("{} + two - 2", step.replace(&earlier, "before"));
         }
         _ => {}
     }
@@ -108,10 +108,6 @@ fn shaped(draw: &mut Draw, transition: Transition) -> Made {
         (result, [vec![T], shape].concat())
     };
     Made { before: vec![before], text, kind, shape, exact: false, causal, also }
-}
-
-fn parenthesised(text: &str) -> String {
-    format!("({text})")
 }
 
 macro_rules! of_rows {
