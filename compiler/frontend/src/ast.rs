@@ -8,6 +8,10 @@
 //! [`File`]'s `Display` is the text form of `--emit ast`.
 
 mod dump;
+mod height;
+mod op;
+
+pub use op::{BinaryOp, UnaryOp};
 
 use crate::span::Span;
 
@@ -575,95 +579,6 @@ pub enum IndexKind {
     NewAxis,
 }
 
-/// An operator in front of its operand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum UnaryOp {
-    /// `-`
-    Neg,
-    /// `!`
-    Not,
-}
-
-/// An operator between its operands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BinaryOp {
-    /// `^`
-    Pow,
-    /// `*`
-    Mul,
-    /// `/`
-    Div,
-    /// `%`
-    Rem,
-    /// `@`
-    MatMul,
-    /// `+`
-    Add,
-    /// `-`
-    Sub,
-    /// `==`
-    Eq,
-    /// `!=`
-    Ne,
-    /// `<`
-    Lt,
-    /// `<=`
-    Le,
-    /// `>`
-    Gt,
-    /// `>=`
-    Ge,
-    /// `and`
-    And,
-    /// `or`
-    Or,
-}
-
-impl UnaryOp {
-    /// As it is typed.
-    pub const fn symbol(self) -> &'static str {
-        match self {
-            Self::Neg => "-",
-            Self::Not => "!",
-        }
-    }
-}
-
-impl BinaryOp {
-    /// As it is typed.
-    pub const fn symbol(self) -> &'static str {
-        match self {
-            Self::Pow => "^",
-            Self::Mul => "*",
-            Self::Div => "/",
-            Self::Rem => "%",
-            Self::MatMul => "@",
-            Self::Add => "+",
-            Self::Sub => "-",
-            Self::Eq => "==",
-            Self::Ne => "!=",
-            Self::Lt => "<",
-            Self::Le => "<=",
-            Self::Gt => ">",
-            Self::Ge => ">=",
-            Self::And => "and",
-            Self::Or => "or",
-        }
-    }
-
-    /// How tightly it binds; more is tighter, equal is left to right (`^`: right to left).
-    pub const fn precedence(self) -> u8 {
-        match self {
-            Self::Or => 1,
-            Self::And => 2,
-            Self::Eq | Self::Ne | Self::Lt | Self::Le | Self::Gt | Self::Ge => 3,
-            Self::Add | Self::Sub => 4,
-            Self::Mul | Self::Div | Self::Rem | Self::MatMul => 5,
-            Self::Pow => 6,
-        }
-    }
-}
-
 impl Expr {
     /// An expression; its height follows from its parts'.
     pub fn new(kind: ExprKind, span: Span) -> Self {
@@ -710,60 +625,6 @@ impl Expr {
     }
 }
 
-impl ExprKind {
-    fn parts_height(&self) -> u16 {
-        let tallest = |exprs: &[Expr]| exprs.iter().map(|expr| expr.height).max().unwrap_or(0);
-        match self {
-            Self::Literal(_) | Self::Name(_) | Self::Error => 0,
-            Self::Paren(inner) => inner.height,
-            Self::Tuple(entries) | Self::List(entries) => tallest(entries),
-            Self::Repeat { entry, count } => entry.height.max(count.height),
-            Self::Comprehension(comprehension) => comprehension.height(),
-            Self::Block(block) => block.height,
-            Self::If { condition, then, otherwise } => {
-                condition.height.max(then.height).max(otherwise.height)
-            }
-            Self::Unary { operand, .. } => operand.height,
-            Self::Binary { left, right, .. } => left.height.max(right.height),
-            Self::Pipe { value, target } => value.height.max(target.height),
-            Self::Call { callee, args } => {
-                args.iter().map(|arg| arg.value.height).max().unwrap_or(0).max(callee.height)
-            }
-            Self::Index { base, indices } => {
-                indices.iter().map(|index| index.kind.height()).max().unwrap_or(0).max(base.height)
-            }
-            Self::Field { base, .. } => base.height,
-        }
-    }
-}
-
-impl Comprehension {
-    fn height(&self) -> u16 {
-        let source = match &self.source {
-            ForSource::Each(list) => list.height,
-            ForSource::Range { start, end } => start.height.max(end.height),
-        };
-        source.max(self.body.height)
-    }
-}
-
-impl IndexKind {
-    fn height(&self) -> u16 {
-        let of = |expr: &Option<Expr>| expr.as_ref().map_or(0, |expr| expr.height);
-        match self {
-            Self::At(expr) => expr.height,
-            Self::Range { start, end } => of(start).max(of(end)),
-            Self::NewAxis => 0,
-        }
-    }
-}
-
-impl Type {
-    fn height(&self) -> u16 {
-        self.dims.iter().map(|dim| dim.height).max().unwrap_or(0)
-    }
-}
-
 impl Block {
     /// A block; its height follows from its parts'.
     pub fn new(stmts: Vec<Stmt>, span: Span) -> Self {
@@ -782,23 +643,7 @@ impl Block {
     }
 }
 
-impl Let {
-    fn height(&self) -> u16 {
-        self.value.height.max(self.ty.as_ref().map_or(0, Type::height))
-    }
-}
-
 impl Stmt {
-    fn height(&self) -> u16 {
-        match self {
-            Self::Let(binding) => binding.height(),
-            Self::Rec(rec) => rec.lines.iter().map(RecLine::height).max().unwrap_or(0),
-            Self::Cell(cell) => cell.value.height,
-            Self::Expr(expr) => expr.height,
-            Self::Error(_) => 0,
-        }
-    }
-
     /// Where it stands.
     pub fn span(&self) -> Span {
         match self {
@@ -812,17 +657,6 @@ impl Stmt {
 }
 
 impl RecLine {
-    fn height(&self) -> u16 {
-        match self {
-            Self::Define(define) => {
-                let from = define.from.as_ref().map_or(0, |from| from.height);
-                define.value.height.max(from).max(define.ty.as_ref().map_or(0, Type::height))
-            }
-            Self::Let(binding) => binding.height(),
-            Self::Error(_) => 0,
-        }
-    }
-
     /// Where it stands.
     pub fn span(&self) -> Span {
         match self {

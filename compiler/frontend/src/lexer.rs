@@ -237,7 +237,7 @@ pub(crate) struct Comment {
     pub(crate) kind: CommentKind,
     /// From its slashes to its last character that is no blank.
     pub(crate) span: Span,
-    /// Whether nothing but blanks stands in front of it in its line.
+    /// Whether nothing but blanks and `;` stands in front of it in its line.
     pub(crate) own_line: bool,
 }
 
@@ -256,16 +256,19 @@ pub(crate) struct Lexed {
 pub(crate) fn lex(file: FileId, text: &str) -> Lexed {
     let mut out = Lexed::default();
     let mut line_break = true;
+    // Nothing but `;` stands in front in this line, and those are no part of any layout.
+    let mut fresh = true;
     for (kind, range) in Kind::lexer(text).spanned() {
         let span = Span::new(file, range.start as u32, range.end as u32);
         let source = text.get(range).unwrap_or("");
         let kind = match kind {
             Ok(Kind::Newline) => {
                 line_break = true;
+                fresh = true;
                 continue;
             }
             Ok(Kind::Comment) => {
-                out.comments.push(comment(span, source, line_break));
+                out.comments.push(comment(span, source, fresh));
                 continue;
             }
             Ok(Kind::UnterminatedStr) => {
@@ -279,12 +282,14 @@ pub(crate) fn lex(file: FileId, text: &str) -> Lexed {
             Err(()) => {
                 unknown(&mut out, span, source, line_break);
                 line_break = false;
+                fresh = false;
                 continue;
             }
         };
         run_together(&mut out, kind, span, text, line_break);
         out.lexemes.push(Lexeme { kind, start: span.start, end: span.end, line_break });
         line_break = false;
+        fresh &= kind == Kind::Semicolon;
     }
     out
 }

@@ -13,13 +13,13 @@ pub(crate) const DEEPEST: u16 = 200;
 #[derive(Debug)]
 pub(crate) enum Chunk {
     /// At the top level.
-    Item(Item),
+    Item(Box<Item>),
     /// In a cell or model.
-    Member(Member),
+    Member(Box<Member>),
     /// In a block.
-    Stmt(Stmt),
+    Stmt(Box<Stmt>),
     /// In a `rec`.
-    Line(RecLine),
+    Line(Box<RecLine>),
     /// In a preset: those between two ends of lines.
     Settings(Vec<Setting>),
     /// It could not be read, and that has been reported.
@@ -67,6 +67,10 @@ impl Builder {
     pub(crate) fn list<T>(&self, first: T, mut rest: Vec<T>) -> Vec<T> {
         rest.insert(0, first);
         rest
+    }
+
+    pub(crate) fn unboxed<T>(&self, boxes: Vec<Box<T>>) -> Vec<T> {
+        boxes.into_iter().map(|one| *one).collect()
     }
 
     pub(crate) fn import(

@@ -31,7 +31,8 @@ pub(super) fn file(
     diagnostics: Vec<Diagnostic>,
 ) -> (Vec<Doc>, Vec<Item>, Vec<Diagnostic>) {
     let build = Builder::new(file, diagnostics);
-    let first = lexemes.first().map_or(text.len() as u32, |lexeme| lexeme.start);
+    let first = lexemes.iter().find(|lexeme| lexeme.kind != Kind::Semicolon);
+    let first = first.map_or(text.len() as u32, |lexeme| lexeme.start);
     let heads = comments.partition_point(|comment| comment.span.start < first);
     let docs = comments.iter().take(heads).filter(|comment| comment.kind == CommentKind::FileDoc);
     let docs = docs.map(|comment| doc(text, comment)).collect();
@@ -69,7 +70,7 @@ struct Layout<'a, 't> {
     text: &'t str,
     lexemes: &'a [Lexeme],
     comments: &'a [Comment],
-    /// The comments before this one stand in front of the first lexeme, where `//!` may stand.
+    /// The comments before this one stand in front of the first item, where `//!` may stand.
     file_docs: usize,
     next_comment: usize,
     /// The next lexeme.
@@ -409,7 +410,7 @@ impl Open<'_> {
 
 fn item(chunk: Chunk) -> Option<Item> {
     match chunk {
-        Chunk::Item(item) => Some(item),
+        Chunk::Item(item) => Some(*item),
         Chunk::Error(span) => Some(Item::Error(span)),
         Chunk::Member(_) | Chunk::Stmt(_) | Chunk::Line(_) | Chunk::Settings(_) => None,
     }
@@ -417,7 +418,7 @@ fn item(chunk: Chunk) -> Option<Item> {
 
 fn member(chunk: Chunk) -> Option<Member> {
     match chunk {
-        Chunk::Member(member) => Some(member),
+        Chunk::Member(member) => Some(*member),
         Chunk::Error(span) => Some(Member::Error(span)),
         Chunk::Item(_) | Chunk::Stmt(_) | Chunk::Line(_) | Chunk::Settings(_) => None,
     }
@@ -425,7 +426,7 @@ fn member(chunk: Chunk) -> Option<Member> {
 
 fn stmt(chunk: Chunk) -> Option<Stmt> {
     match chunk {
-        Chunk::Stmt(stmt) => Some(stmt),
+        Chunk::Stmt(stmt) => Some(*stmt),
         Chunk::Error(span) => Some(Stmt::Error(span)),
         Chunk::Item(_) | Chunk::Member(_) | Chunk::Line(_) | Chunk::Settings(_) => None,
     }
@@ -433,7 +434,7 @@ fn stmt(chunk: Chunk) -> Option<Stmt> {
 
 fn line(chunk: Chunk) -> Option<RecLine> {
     match chunk {
-        Chunk::Line(line) => Some(line),
+        Chunk::Line(line) => Some(*line),
         Chunk::Error(span) => Some(RecLine::Error(span)),
         Chunk::Item(_) | Chunk::Member(_) | Chunk::Stmt(_) | Chunk::Settings(_) => None,
     }
