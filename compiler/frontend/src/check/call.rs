@@ -19,15 +19,13 @@ pub(crate) struct ArgValue<'a> {
     pub(crate) name: Option<&'a ast::Name>,
     pub(crate) value: Value<'a>,
     pub(crate) span: Span,
-    /// The expression, for hints; none for what is made up here.
-    pub(crate) expr: Option<&'a Expr>,
     /// Whether it is `e for x in xs` without brackets.
     pub(crate) comprehension: bool,
 }
 
 impl<'a> ArgValue<'a> {
     pub(crate) fn positional(value: Value<'a>, span: Span) -> Self {
-        Self { name: None, value, span, expr: None, comprehension: false }
+        Self { name: None, value, span, comprehension: false }
     }
 }
 
@@ -48,7 +46,7 @@ impl<'a> Elaborator<'a> {
             }
             _ => (self.eval(expr), false),
         };
-        ArgValue { name, value, span: expr.span, expr: Some(expr), comprehension }
+        ArgValue { name, value, span: expr.span, comprehension }
     }
 
     /// A call as it is written.

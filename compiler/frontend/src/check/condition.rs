@@ -45,7 +45,6 @@ impl<'a> Elaborator<'a> {
             | Value::Tensor(_)
             | Value::Time(_)
             | Value::Line(..)
-        | Value::Line(..)
             | Value::Cell(_)
             | Value::Plan(_)
             | Value::Function(_) => {}

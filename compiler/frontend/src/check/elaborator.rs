@@ -129,6 +129,8 @@ pub(crate) struct Elaborator<'a> {
     pub(crate) next_rec: u32,
     /// Cells inside cells that are being made.
     pub(crate) making: usize,
+    /// More than 0 while a recurrence is run without knowing all its types: what does not type then is left open.
+    pub(crate) lenient: usize,
     /// More than 0 where a sequence may stand without its index: in front of one.
     pub(crate) free_sequences: usize,
     diagnostics: Vec<Diagnostic>,
@@ -156,6 +158,7 @@ impl<'a> Elaborator<'a> {
             sites: 0,
             next_rec: 0,
             making: 0,
+            lenient: 0,
             free_sequences: 0,
             diagnostics: Vec::new(),
             seen: HashSet::new(),

@@ -14,7 +14,10 @@ impl<'a> Elaborator<'a> {
         let outer = std::mem::replace(&mut self.span, expr.span);
         let value = self.eval_kind(expr);
         self.span = outer;
-        value
+        match value {
+            Value::Error if self.lenient > 0 => Value::Hole,
+            value => value,
+        }
     }
 
     fn eval_kind(&mut self, expr: &'a Expr) -> Value<'a> {

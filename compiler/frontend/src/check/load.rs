@@ -50,7 +50,7 @@ pub(crate) fn load(
     let mut loading =
         Loading { sources, loader, files: Vec::new(), by_name: HashMap::new(), diagnostics: Vec::new() };
     loading.by_name.insert(name, 0);
-    loading.parsed(root, false);
+    loading.parsed(root);
     let mut next = 0;
     while next < loading.files.len() {
         loading.resolve(next);
@@ -62,7 +62,7 @@ pub(crate) fn load(
 
 impl Loading<'_> {
     /// Parses a file; its own names are known at once.
-    fn parsed(&mut self, id: FileId, library: bool) -> usize {
+    fn parsed(&mut self, id: FileId) -> usize {
         let (ast, problems) = parse(id, self.sources.text(id));
         self.diagnostics.extend(problems);
         let number = self.files.len();
@@ -77,7 +77,7 @@ impl Loading<'_> {
                 scope.insert(name.text.clone(), global);
             }
         }
-        self.files.push(ProgramFile { id, ast: Arc::new(ast), scope, library });
+        self.files.push(ProgramFile { id, ast: Arc::new(ast), scope });
         number
     }
 
@@ -167,7 +167,7 @@ impl Loading<'_> {
             });
             return None;
         };
-        Some((self.file(format!("std/{}.seq", file.text), text, true), name))
+        Some((self.file(format!("std/{}.seq", file.text), text), name))
     }
 
     fn beside<'u>(&mut self, number: usize, line: &'u Use) -> Option<(usize, Option<&'u ast::Name>)> {
@@ -192,7 +192,7 @@ impl Loading<'_> {
         path.push_str(".seq");
         let from = self.files.get(number).map_or(String::new(), |file| self.sources.name(file.id).to_owned());
         match self.loader.load(&from, &path) {
-            Ok((found, text)) => Some((self.file(found, &text, false), name)),
+            Ok((found, text)) => Some((self.file(found, &text), name)),
             Err(reason) => {
                 let title = format!("the file `{path}` cannot be read");
                 self.diagnostics.push(Diagnostic::error(title, file.span.to(line_start(line)), reason));
@@ -201,12 +201,12 @@ impl Loading<'_> {
         }
     }
 
-    fn file(&mut self, name: String, text: &str, library: bool) -> usize {
+    fn file(&mut self, name: String, text: &str) -> usize {
         if let Some(number) = self.by_name.get(&name) {
             return *number;
         }
         let id = self.sources.add(name.clone(), text);
-        let number = self.parsed(id, library);
+        let number = self.parsed(id);
         self.by_name.insert(name, number);
         number
     }

@@ -20,8 +20,6 @@ pub(crate) struct ProgramFile {
     pub(crate) ast: Arc<ast::File>,
     /// Names of the top level: those of the file, then those that it uses.
     pub(crate) scope: HashMap<String, Global>,
-    /// Whether it comes with the compiler.
-    pub(crate) library: bool,
 }
 
 /// An item of a file.
@@ -121,7 +119,6 @@ pub(crate) fn item_ref(file: FileId, item: &ast::Item) -> Option<ItemRef<'_>> {
             name: &cell.name,
             hypers: &cell.hypers,
             members: &cell.members,
-            model: false,
         })),
         ast::Item::Model(model) => Some(ItemRef::Kind(model_decl(file, model))),
         ast::Item::Use(_) | ast::Item::Test(_) | ast::Item::Error(_) => None,
@@ -129,5 +126,5 @@ pub(crate) fn item_ref(file: FileId, item: &ast::Item) -> Option<ItemRef<'_>> {
 }
 
 fn model_decl(file: FileId, model: &ast::Model) -> Decl<'_> {
-    Decl { file, name: &model.name, hypers: &model.hypers, members: &model.members, model: true }
+    Decl { file, name: &model.name, hypers: &model.hypers, members: &model.members }
 }

@@ -13,7 +13,7 @@ use crate::parser::parse;
 use crate::span::{FileId, Span};
 use std::collections::HashMap;
 use std::rc::Rc;
-use tensc_ir::{DType, Graph};
+use tensc_ir::{DType, Graph, prune, verify};
 
 /// Which function to elaborate, and how.
 #[derive(Debug, Clone, Default)]
@@ -189,7 +189,7 @@ impl Program {
             return Err(Failure::Source(diagnostics));
         }
         Ok(Elaborated {
-            graph: built.graph,
+            graph: pruned(built.graph),
             params,
             init,
             arguments: built.arguments,
@@ -249,7 +249,7 @@ impl Program {
             Ok((graph, assertions)) if !cx.failed() => Ok(ElaboratedTest {
                 name: test.name.text.clone(),
                 span: test.span,
-                graph,
+                graph: pruned(graph),
                 params,
                 init,
                 assertions,
@@ -405,5 +405,14 @@ impl<'a> Elaborator<'a> {
             assertions.push(Assertion { check: one.check, span: one.span, outputs: numbers });
         }
         Ok((root.builder.finish(outputs), assertions))
+    }
+}
+
+/// The graph without what no output needs.
+fn pruned(graph: Graph) -> Graph {
+    match verify(graph.clone()) {
+        Ok(verified) => prune(&verified),
+        // Whoever takes the graph verifies it, and says what is wrong.
+        Err(_) => graph,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::elaborator::{Elaborator, Reported, Res};
 use super::size::{Size, Spelling};
-use super::value::{Tensor, Value, type_text};
+use super::value::{Tensor, Value};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
 use tensc_ir::{BinaryOp, Constant, DType, Dim, Op, UnaryOp};
@@ -245,24 +245,23 @@ impl<'a> Elaborator<'a> {
     /// Two operands of one element type, elementwise.
     pub(crate) fn binary_op(&mut self, op: BinaryOp, a: &Tensor, b: &Tensor, span: Span) -> Res<Tensor> {
         let axes = self.broadcast_axes(&[a, b], span, &format!("`{}`", symbol(op)))?;
-        let (a, b) = (self.aligned(a, axes.len(), &[a, b])?, self.aligned(b, axes.len(), &[a, b])?);
+        let (a, b) = (self.aligned(a, axes.len())?, self.aligned(b, axes.len())?);
         self.emit(Op::Binary(op), &[&a, &b], axes)
     }
 
     /// `condition ? a : b`, elementwise; a and b of one element type.
     pub(crate) fn select_op(&mut self, c: &Tensor, a: &Tensor, b: &Tensor, span: Span) -> Res<Tensor> {
         let axes = self.broadcast_axes(&[c, a, b], span, "this choice")?;
-        let all = [c, a, b];
         let (c, a, b) = (
-            self.aligned(c, axes.len(), &all)?,
-            self.aligned(a, axes.len(), &all)?,
-            self.aligned(b, axes.len(), &all)?,
+            self.aligned(c, axes.len())?,
+            self.aligned(a, axes.len())?,
+            self.aligned(b, axes.len())?,
         );
         self.emit(Op::Select, &[&c, &a, &b], axes)
     }
 
     /// A mapped operand of lower rank than the result gets axes of 1 behind its lead, so that axes align from the right.
-    fn aligned(&mut self, tensor: &Tensor, rank: usize, _all: &[&Tensor]) -> Res<Tensor> {
+    fn aligned(&mut self, tensor: &Tensor, rank: usize) -> Res<Tensor> {
         if tensor.lead == 0 || tensor.rank() == rank {
             return Ok(tensor.clone());
         }
@@ -413,9 +412,4 @@ pub(crate) fn symbol(op: BinaryOp) -> &'static str {
         BinaryOp::Complex => "complex",
         BinaryOp::Polar => "polar",
     }
-}
-
-/// `f32[T, D]` of a tensor under another element type.
-pub(crate) fn retyped(dtype: DType, tensor: &Tensor) -> String {
-    type_text(dtype, &tensor.axes)
 }

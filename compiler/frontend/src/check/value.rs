@@ -95,8 +95,6 @@ pub(crate) struct Decl<'a> {
     pub(crate) hypers: &'a [ast::Hyper],
     /// What is between its braces.
     pub(crate) members: &'a [ast::Member],
-    /// Whether it is a model.
-    pub(crate) model: bool,
 }
 
 impl<'a> Decl<'a> {

@@ -101,8 +101,7 @@ impl<'a> Elaborator<'a> {
             labels.push(n);
             axes.extend(b.axes.last().cloned());
         }
-        let result = self.contract(&a, &b, [&left, &right, &labels], axes)?;
-        self.with_ones(result, rank, &a, &b)
+        self.contract(&a, &b, [&left, &right, &labels], axes)
     }
 
     /// An operand without those batch axes of 1 that the other operand stretches, the rest, and their labels from the right.
@@ -121,10 +120,6 @@ impl<'a> Elaborator<'a> {
         let mut axes = kept.clone();
         axes.extend(x.axes.iter().skip(count).cloned());
         Ok((self.reshape_logical(x, axes)?, kept, labels))
-    }
-
-    fn with_ones(&mut self, result: Tensor, _rank: usize, _a: &Tensor, _b: &Tensor) -> Res<Tensor> {
-        Ok(result)
     }
 
     fn mismatch(&mut self, site: &Site<'a>, a: &Tensor, b: &Tensor, inner: &Size, outer: &Size) -> Reported {
@@ -254,7 +249,7 @@ impl<'a> Elaborator<'a> {
         while let Some((first, second)) = repeated(&labels) {
             let size = tensor.axes.get(first).cloned().ok_or(Reported)?;
             let rank = tensor.rank();
-            let mut along = |cx: &mut Self, axis: usize| -> Res<Tensor> {
+            let along = |cx: &mut Self, axis: usize| -> Res<Tensor> {
                 let iota = cx.iota(&size)?;
                 let mut axes = vec![Size::int(1); rank];
                 if let Some(slot) = axes.get_mut(axis) {
