@@ -29,3 +29,28 @@ fn reference_agrees_with_numpy() {
 fn cpu_agrees_with_numpy() {
     agrees("cpu");
 }
+/// The words of a text.
+fn words(text: &str) -> std::collections::BTreeSet<&str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').collect()
+}
+
+#[test]
+fn every_built_in_has_a_golden_case_and_a_line_in_the_docs() {
+    let bodies: String =
+        cases().iter().map(|case| case.source.split_once('{').unwrap().1.to_owned() + "\n").collect();
+    let docs = std::fs::read_to_string(tensc_tests::binary::root().join("docs/language.md")).unwrap();
+    let (tested, documented) = (words(&bodies), words(&docs));
+    // Draws are no functions of a body: their distributions are tested where they are made.
+    let draws = ["uniform", "normal", "xavier", "orthogonal"];
+    let mut missing = Vec::new();
+    for builtin in tensc_frontend::check::builtins() {
+        let name = builtin.name;
+        if !tested.contains(name) && !draws.contains(&name) {
+            missing.push(format!("{name} has no golden case"));
+        }
+        if !documented.contains(name) {
+            missing.push(format!("{name} is not in docs/language.md"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
