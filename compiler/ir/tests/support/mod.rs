@@ -1,6 +1,8 @@
 //! What several test files use: short ways to build graphs, random inputs, comparison.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod random;
+
 use tensc_ir::{
     Array, BinaryOp, Builder, Constant, Contraction, DType, Data, Dim, Direction, Graph, Input, Op, Options,
     Rec, RecState, Role, Sizes, Type, UnaryOp, ValueId, Verified, interpret, verify,
