@@ -2,7 +2,7 @@
 
 use super::load::Loaded;
 use super::{ArgumentError, ArgumentSpec, Bound, Hint};
-use crate::tensor::{Assembled, Tensor, convert};
+use crate::tensor::{Tensor, convert};
 use std::sync::Arc;
 use tensc_ir::random::Stream;
 use tensc_ir::{DType, Dim, Sizes};
@@ -18,27 +18,25 @@ struct Known {
 }
 
 pub(super) fn bind(
-    specs: &[ArgumentSpec],
-    loaded: Vec<Option<Loaded>>,
+    loaded: Vec<(&ArgumentSpec, Loaded)>,
     hint: Hint,
     seed: u64,
 ) -> Result<Bound, Vec<ArgumentError>> {
     let mut known = Known::default();
-    let arrays = || specs.iter().zip(&loaded);
     let mut any_array = false;
-    for (spec, value) in arrays() {
-        if let Some(Loaded::Array(tensor)) = value {
+    for (spec, value) in &loaded {
+        if let Loaded::Array(tensor) = value {
             any_array |= spec.ty.rank() > 0;
             known.names(spec, tensor);
         }
     }
-    let random = loaded.iter().any(|value| matches!(value, Some(Loaded::Random)));
+    let random = loaded.iter().any(|(_, value)| matches!(value, Loaded::Random));
     if random && !any_array {
         known.batch = Some((hint.batch, "--hint".to_owned()));
     }
-    known.hinted(specs, &loaded, hint);
-    for (spec, value) in arrays() {
-        if let Some(Loaded::Array(tensor)) = value {
+    known.hinted(&loaded, hint);
+    for (spec, value) in &loaded {
+        if let Loaded::Array(tensor) = value {
             known.check(spec, tensor);
         }
     }
@@ -47,7 +45,7 @@ pub(super) fn bind(
     }
     let batch = known.batch.as_ref().map(|(batch, _)| *batch);
     let mut arguments = Vec::new();
-    for (spec, value) in specs.iter().zip(loaded) {
+    for (spec, value) in loaded {
         match known.argument(spec, value, batch, seed) {
             Ok(argument) => arguments.push(argument),
             Err(error) => known.errors.push(error),
@@ -117,9 +115,9 @@ impl Known {
     }
 
     /// Sizes that only random inputs have are those of the hint.
-    fn hinted(&mut self, specs: &[ArgumentSpec], loaded: &[Option<Loaded>], hint: Hint) {
-        for (spec, value) in specs.iter().zip(loaded) {
-            if matches!(value, Some(Loaded::Random)) {
+    fn hinted(&mut self, loaded: &[(&ArgumentSpec, Loaded)], hint: Hint) {
+        for (spec, value) in loaded {
+            if matches!(value, Loaded::Random) {
                 for name in spec.ty.shape.iter().filter_map(Dim::as_var) {
                     let length = i64::try_from(hint.length).unwrap_or(i64::MAX);
                     self.sizes.entry(Arc::from(name)).or_insert(length);
@@ -167,7 +165,7 @@ impl Known {
     fn argument(
         &self,
         spec: &ArgumentSpec,
-        value: Option<Loaded>,
+        value: Loaded,
         batch: Option<usize>,
         seed: u64,
     ) -> Result<(Tensor, bool), ArgumentError> {
@@ -176,7 +174,7 @@ impl Known {
             sizes.collect::<Result<_, _>>().map_err(|problem| declared(spec, problem))
         };
         match value {
-            Some(Loaded::Array(tensor)) => {
+            Loaded::Array(tensor) => {
                 let batched = tensor.shape().len() > spec.ty.rank();
                 // One sequence for a batch of several serves them all.
                 let shared = batched && tensor.shape().first() == Some(&1) && batch != Some(1);
@@ -188,8 +186,7 @@ impl Known {
                     Some(_) | None => Ok((tensor, batched)),
                 }
             }
-            Some(Loaded::Default(tensor)) => Ok((filled(spec, &tensor, &shape()?)?, false)),
-            Some(Loaded::Random) => {
+            Loaded::Random => {
                 let batched = batch.is_some() && spec.ty.rank() > 0;
                 let mut whole = shape()?;
                 if let (true, Some(batch)) = (batched, batch) {
@@ -197,7 +194,6 @@ impl Known {
                 }
                 Ok((random(spec, whole, seed)?, batched))
             }
-            None => Err(ArgumentError::Missing { name: spec.name.clone(), ty: spec.ty.to_string() }),
         }
     }
 }
@@ -209,22 +205,6 @@ fn declared(spec: &ArgumentSpec, problem: String) -> ArgumentError {
 fn size_of(dim: &Dim, sizes: &Sizes) -> Result<usize, String> {
     let size = dim.eval(sizes).map_err(|error| error.to_string())?;
     usize::try_from(size).map_err(|_| format!("`{dim}` is {size}"))
-}
-
-/// A default for all entries of a shape.
-fn filled(spec: &ArgumentSpec, default: &Tensor, shape: &[usize]) -> Result<Tensor, ArgumentError> {
-    if default.shape() == shape {
-        return Ok(default.clone());
-    }
-    let count = crate::tensor::elements(shape)
-        .ok_or_else(|| declared(spec, "it has more entries than memory can hold".to_owned()))?;
-    let unfit = || declared(spec, format!("its default is {default}"));
-    let mut whole = Assembled::new(default.dtype(), vec![count], 0, "a default")?;
-    let one = default.reshaped(vec![1]).ok_or_else(unfit)?;
-    for n in 0..count {
-        whole.write(&one, n).ok_or_else(unfit)?;
-    }
-    whole.finish().and_then(|tensor| tensor.reshaped(shape.to_vec())).ok_or_else(unfit)
 }
 
 /// Standard normal numbers; whole numbers below the size that they index (else below 2); truth values by a fair coin.

@@ -9,8 +9,6 @@ use tensc_ir::DType;
 pub(super) enum Loaded {
     /// An array from a file, or a number.
     Array(Tensor),
-    /// The declared default.
-    Default(Tensor),
     /// Drawn when its shape is known.
     Random,
 }

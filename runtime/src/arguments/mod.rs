@@ -19,8 +19,8 @@ pub struct ArgumentSpec {
     pub name: String,
     /// Its type; a size that is a bare name is what an array's axis gives.
     pub ty: Type,
-    /// What it is when it is left out: an array of its shape, or a scalar for all its entries.
-    pub default: Option<Tensor>,
+    /// Whether it may be left out; such an input is then no part of what is bound.
+    pub optional: bool,
     /// Random whole numbers are drawn below this: the size of the table that they index.
     pub below: Option<i64>,
 }
@@ -89,7 +89,7 @@ impl Default for Hint {
 /// Arguments that fit an entry.
 #[derive(Clone, Debug)]
 pub struct Bound {
-    /// In the order of declaration, each with whether it has the leading batch axis.
+    /// Those that were given, in the order of declaration, each with whether it has the leading batch axis.
     pub arguments: Vec<(Tensor, bool)>,
     /// Number of sequences, where an argument has a batch axis.
     pub batch: Option<usize>,
@@ -110,22 +110,16 @@ pub fn bind(
     let mut errors = names(specs, given);
     let mut loaded = Vec::new();
     for spec in specs {
-        let Some(one) = given.iter().find(|one| one.name == spec.name) else {
-            loaded.push(spec.default.clone().map(load::Loaded::Default));
-            continue;
-        };
+        let Some(one) = given.iter().find(|one| one.name == spec.name) else { continue };
         match load::load(spec, &one.value) {
-            Ok(value) => loaded.push(Some(value)),
-            Err(error) => {
-                errors.push(error);
-                loaded.push(None);
-            }
+            Ok(value) => loaded.push((spec, value)),
+            Err(error) => errors.push(error),
         }
     }
     if !errors.is_empty() {
         return Err(errors);
     }
-    bind::bind(specs, loaded, hint, seed)
+    bind::bind(loaded, hint, seed)
 }
 
 /// Names that are unknown, given twice or missing.
@@ -144,7 +138,7 @@ fn names(specs: &[ArgumentSpec], given: &[Given]) -> Vec<ArgumentError> {
         }
     }
     for spec in specs {
-        if spec.default.is_none() && given.iter().all(|one| one.name != spec.name) {
+        if !spec.optional && given.iter().all(|one| one.name != spec.name) {
             errors.push(ArgumentError::Missing { name: spec.name.clone(), ty: spec.ty.to_string() });
         }
     }

@@ -229,9 +229,8 @@ impl Session {
             states.push(state);
         }
         let position = start + length.and_then(|n| i64::try_from(n).ok()).unwrap_or(0);
-        let results = results.into_iter().map(Whole::finish).collect::<Option<_>>();
         Ok(Outcome {
-            results: results.ok_or_else(|| internal("a result lost its shape"))?,
+            results: results.into_iter().map(|whole| whole.finish(call.batch)).collect::<Result<_, _>>()?,
             state: State { position, tensors: self.joined(&states)? },
         })
     }
@@ -606,9 +605,18 @@ impl Whole {
         Some(())
     }
 
-    /// The result with its batch axis; of a result that is the same for all sequences, without.
-    fn finish(self) -> Option<Tensor> {
-        Tensor::from_owned(self.dtype, self.shape, self.bytes)
+    /// The result with its batch axis; one that is the same for all sequences is repeated.
+    fn finish(self, batch: usize) -> Result<Tensor, ExecError> {
+        let tensor = Tensor::from_owned(self.dtype, self.shape, self.bytes);
+        let tensor = tensor.ok_or_else(|| internal("a result lost its shape"))?;
+        if self.varies {
+            return Ok(tensor);
+        }
+        let shape = std::iter::once(batch).chain(tensor.shape().iter().copied()).collect();
+        if batch == 1 {
+            return tensor.reshaped(shape).ok_or_else(|| internal("a result lost its shape"));
+        }
+        repeated(tensor.dtype(), shape, tensor.bytes())
     }
 }
 
