@@ -1,5 +1,7 @@
 //! What users see when a file cannot be read: each file in `errors/` with all that is said about it.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at surprises")]
+
 use std::path::Path;
 use tensc_frontend::{Diagnostic, FileId, SourceMap, Span, diagnostic, parse};
 
@@ -37,7 +39,7 @@ fn a_diagnostic_looks_like_the_page() {
     )
     .label(Span::new(file, 15, 30), "f32[K, D]: contracts over K = 128")
     .hint("`x @ w_in` contracts D with D");
-    let rendered = diagnostic::render(&sources, &[diagnostic.clone()], diagnostic::Style::Plain);
+    let rendered = diagnostic::render(&sources, std::slice::from_ref(&diagnostic), diagnostic::Style::Plain);
     let expect = "\
 error: shapes do not line up in `@`
   ┌─ ten.seq:1:12

@@ -1,5 +1,7 @@
 //! The canonical layout: a file of the page's style is one already, nothing is lost, nothing changes twice.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at surprises")]
+
 use std::path::Path;
 use tensc_frontend::{FileId, format, parse};
 

@@ -2,12 +2,14 @@
 //!
 //! Valid files are cut, spliced, repeated and sprinkled with bytes and tokens, the same way in every run.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at surprises")]
+
 use std::time::{Duration, Instant};
 use tensc_frontend::{FileId, SourceMap, diagnostic, format, parse};
 
 mod corpus;
 
-const CASES: u64 = 400_000;
+const CASES: u64 = 20_000;
 
 /// SplitMix64, which needs no more than this to be good enough here.
 struct Random(u64);
@@ -91,7 +93,7 @@ fn no_text_breaks_the_front_end() {
     let texts: Vec<String> = corpus::files().into_iter().map(|(_, text)| text).collect();
     let mut parsed = 0;
     for case in 0..CASES {
-        let mut random = Random(case ^ 0xabcdef000);
+        let mut random = Random(case);
         let text = mutate(&mut random, &texts);
         let start = Instant::now();
         match format(&text) {

@@ -1,5 +1,7 @@
 //! What text means: precedence, where statements end, every form of index, number and `use`.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at surprises")]
+
 use tensc_frontend::{FileId, parse};
 
 /// The text form of the ast of `text`, which has no errors.
