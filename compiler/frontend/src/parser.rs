@@ -5,6 +5,7 @@
 //! be read costs itself and nothing else, and the time is linear in the text.
 
 pub(crate) mod build;
+pub(crate) mod chunk;
 mod explain;
 mod layout;
 mod literal;

@@ -67,3 +67,14 @@ fn a_span_outside_its_file_is_still_shown() {
         assert!(rendered.contains("error: a title"), "{rendered}");
     }
 }
+
+#[test]
+fn lines_and_columns_count_from_one_in_characters() {
+    let mut sources = SourceMap::new();
+    let file = sources.add("a.seq", "é = 1\nab\n");
+    for (start, place) in [(0, (1, 1)), (2, (1, 2)), (7, (2, 1)), (9, (2, 3)), (10, (3, 1))] {
+        assert_eq!(sources.line_column(Span::new(file, start, start)), place, "{start}");
+    }
+    assert_eq!(sources.slice(Span::new(file, 7, 9)), "ab");
+    assert_eq!(sources.slice(Span::new(file, 1, 2)), "", "inside of a character");
+}

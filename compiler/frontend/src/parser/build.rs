@@ -9,23 +9,6 @@ use std::cell::{Cell, RefCell};
 /// and this is what keeps it inside the stack.
 pub(crate) const DEEPEST: u16 = 200;
 
-/// A chunk, parsed.
-#[derive(Debug)]
-pub(crate) enum Chunk {
-    /// At the top level.
-    Item(Box<Item>),
-    /// In a cell or model.
-    Member(Box<Member>),
-    /// In a block.
-    Stmt(Box<Stmt>),
-    /// In a `rec`.
-    Line(Box<RecLine>),
-    /// In a preset: those between two ends of lines.
-    Settings(Vec<Setting>),
-    /// It could not be read, and that has been reported.
-    Error(Span),
-}
-
 /// The state of the actions.
 #[derive(Debug)]
 pub(crate) struct Builder {

@@ -9,10 +9,11 @@
 //!
 //! A chunk with such a problem is reported once and never reaches the grammar.
 
-use super::build::{Builder, Chunk, DEEPEST, too_deep};
+use super::build::{Builder, DEEPEST, too_deep};
+use super::chunk::Chunk;
 use super::explain::{Surroundings, explain};
 use super::literal;
-use crate::ast::{Block, Doc, Item, Member, RecLine, Setting, Stmt};
+use crate::ast::{Block, Doc, Item};
 use crate::diagnostic::Diagnostic;
 use crate::grammar::ChunkParser;
 use crate::lexer::{Comment, CommentKind, Kind, Lexeme};
@@ -48,7 +49,7 @@ pub(super) fn file(
         build: &build,
         parser: ChunkParser::new(),
     };
-    let items = layout.braces(Place::File, None, 0).into_iter().filter_map(item).collect();
+    let items = layout.braces(Place::File, None, 0).into_iter().filter_map(Chunk::into_item).collect();
     (docs, items, build.into_diagnostics())
 }
 
@@ -340,11 +341,11 @@ impl<'t> Layout<'_, 't> {
         self.build.start(docs);
         let span = self.build.span(lexeme.start, self.last_end());
         match place {
-            Place::Body => Token::Members(chunks.into_iter().filter_map(member).collect()),
-            Place::Rec => Token::Lines(chunks.into_iter().filter_map(line).collect()),
-            Place::Preset => Token::Settings(chunks.into_iter().flat_map(settings).collect()),
+            Place::Body => Token::Members(chunks.into_iter().filter_map(Chunk::into_member).collect()),
+            Place::Rec => Token::Lines(chunks.into_iter().filter_map(Chunk::into_line).collect()),
+            Place::Preset => Token::Settings(chunks.into_iter().flat_map(Chunk::into_settings).collect()),
             Place::File | Place::Block => {
-                Token::Block(Block::new(chunks.into_iter().filter_map(stmt).collect(), span))
+                Token::Block(Block::new(chunks.into_iter().filter_map(Chunk::into_stmt).collect(), span))
             }
         }
     }
@@ -402,47 +403,5 @@ impl<'t> Layout<'_, 't> {
 impl Open<'_> {
     fn starts(&self, place: Place) -> bool {
         matches!(self.tokens.first(), Some((_, Token::Start(start), _)) if *start == place)
-    }
-}
-
-// What the grammar gave, as what its place holds. The first token of a chunk names the place, so that none of
-// these meets another's.
-
-fn item(chunk: Chunk) -> Option<Item> {
-    match chunk {
-        Chunk::Item(item) => Some(*item),
-        Chunk::Error(span) => Some(Item::Error(span)),
-        Chunk::Member(_) | Chunk::Stmt(_) | Chunk::Line(_) | Chunk::Settings(_) => None,
-    }
-}
-
-fn member(chunk: Chunk) -> Option<Member> {
-    match chunk {
-        Chunk::Member(member) => Some(*member),
-        Chunk::Error(span) => Some(Member::Error(span)),
-        Chunk::Item(_) | Chunk::Stmt(_) | Chunk::Line(_) | Chunk::Settings(_) => None,
-    }
-}
-
-fn stmt(chunk: Chunk) -> Option<Stmt> {
-    match chunk {
-        Chunk::Stmt(stmt) => Some(*stmt),
-        Chunk::Error(span) => Some(Stmt::Error(span)),
-        Chunk::Item(_) | Chunk::Member(_) | Chunk::Line(_) | Chunk::Settings(_) => None,
-    }
-}
-
-fn line(chunk: Chunk) -> Option<RecLine> {
-    match chunk {
-        Chunk::Line(line) => Some(*line),
-        Chunk::Error(span) => Some(RecLine::Error(span)),
-        Chunk::Item(_) | Chunk::Member(_) | Chunk::Stmt(_) | Chunk::Settings(_) => None,
-    }
-}
-
-fn settings(chunk: Chunk) -> Vec<Setting> {
-    match chunk {
-        Chunk::Settings(settings) => settings,
-        Chunk::Error(_) | Chunk::Item(_) | Chunk::Member(_) | Chunk::Stmt(_) | Chunk::Line(_) => Vec::new(),
     }
 }
