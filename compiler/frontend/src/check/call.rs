@@ -142,7 +142,8 @@ impl<'a> Elaborator<'a> {
         if arg.value.has_hole() {
             return Ok(Value::Hole);
         }
-        let partner = if dtype.is_integer() && super::operator::fractional(&arg.value) { None } else { Some(dtype) };
+        let narrows = dtype.is_integer() && super::operator::fractional(&arg.value);
+        let partner = if narrows || dtype == tensc_ir::DType::Bool { None } else { Some(dtype) };
         let tensor = self.tensor(&arg.value, partner, arg.span)?;
         if tensor.dtype.is_complex() && !dtype.is_complex() {
             let diagnostic = Diagnostic::error(format!("a complex number is no {dtype}"), arg.span, format!("this is {}", tensor.ty()));
