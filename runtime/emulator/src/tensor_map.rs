@@ -48,7 +48,8 @@ impl Swizzle {
 
     /// Where a byte of shared memory lies after the permutation: bits 4 and up get bits 7 and up.
     pub(crate) const fn apply(self, address: u64) -> u64 {
-        address ^ ((address >> 7 & (1 << self.code()) - 1) << 4)
+        let high = (address >> 7) & ((1 << self.code()) - 1);
+        address ^ (high << 4)
     }
 
     /// Alignment that boxes need.
@@ -74,17 +75,19 @@ impl TensorMap {
         if !matches!(self.element_bytes, 1 | 2 | 4 | 8) {
             return Err(format!("elements have 1, 2, 4 or 8 bytes, found {}", self.element_bytes));
         }
-        if self.address % 16 != 0 {
+        if !self.address.is_multiple_of(16) {
             return Err(format!("the tensor's address {:#x} is no multiple of 16", self.address));
         }
-        if let Some(stride) = self.strides.iter().find(|stride| **stride % 16 != 0 || **stride >= 1 << 40) {
+        if let Some(stride) =
+            self.strides.iter().find(|stride| !stride.is_multiple_of(16) || **stride >= 1 << 40)
+        {
             return Err(format!("stride {stride} is no multiple of 16 below 2^40"));
         }
         if let Some(size) = self.box_sizes.iter().find(|size| !(1..=256).contains(*size)) {
             return Err(format!("box size {size} is not in 1 to 256"));
         }
         let row = self.box_sizes.first().copied().unwrap_or(0) * self.element_bytes;
-        if row % 16 != 0 {
+        if !row.is_multiple_of(16) {
             return Err(format!("the box's rows have {row} bytes, expected a multiple of 16"));
         }
         let widest = [256, 32, 64, 128].get(self.swizzle.code() as usize).copied().unwrap_or(0);

@@ -464,23 +464,28 @@ impl<'a> Decoder<'a> {
                 ),
             ));
         }
-        let mut transfers = [Vec::new(), Vec::new()];
-        for (index, (operands, places)) in
-            [(arguments, &formal), (results, &returned)].into_iter().enumerate()
-        {
-            for (operand, place) in operands.iter().zip(places) {
-                let transfer = self
-                    .transfer(operand, place, index == 0)
-                    .map_err(|message| PtxError::syntax(line, message))?;
-                transfers[index].push(transfer);
-            }
-        }
-        let [arguments, results] = transfers;
+        let arguments = self.transfers(arguments, &formal, true, line)?;
+        let results = self.transfers(results, &returned, false, line)?;
         Ok(Op::Control(Control::Call { function: number, arguments, results }))
     }
 
+    fn transfers(
+        &self,
+        operands: &[Operand],
+        places: &[Place],
+        into: bool,
+        line: u32,
+    ) -> Result<Vec<Transfer>, PtxError> {
+        let pairs = operands.iter().zip(places);
+        pairs
+            .map(|(operand, place)| {
+                self.transfer(operand, place, into).map_err(|message| PtxError::syntax(line, message))
+            })
+            .collect()
+    }
+
     /// From `operand` to the callee's `place`, or back.
-    fn transfer(&mut self, operand: &Operand, place: &Place, into: bool) -> Result<Transfer, String> {
+    fn transfer(&self, operand: &Operand, place: &Place, into: bool) -> Result<Transfer, String> {
         let Operand::Name { name, negated: false } = operand else {
             return Err("arguments of calls are registers or .param variables".into());
         };

@@ -60,7 +60,7 @@ pub(super) fn resolve(space: Space, address: u64) -> (Space, u64) {
 }
 
 pub(super) fn aligned(address: u64, bytes: u64) -> Result<(), Trouble> {
-    if address % bytes == 0 {
+    if address.is_multiple_of(bytes) {
         return Ok(());
     }
     let detail = format!("access of {bytes} bytes at {address:#x}, which is no multiple of {bytes}");

@@ -83,7 +83,7 @@ impl Core {
 
     /// Bulk stores that nobody waited for when the block ends.
     pub(super) fn unfinished_copies(&self) -> Option<Trouble> {
-        let thread = self.copies.iter().position(|copies| has_stores(copies))?;
+        let thread = self.copies.iter().position(has_stores)?;
         Some(not_waited_for(thread as u32))
     }
 }

@@ -168,6 +168,14 @@ pub(crate) fn lookup(opcode: &str, modifiers: &[String]) -> Result<&'static Entr
     Err((message, format!("supported: {}", forms.join(", "))))
 }
 
+/// The entry that takes an instruction such as `add.rn.f32`, by its opcode and modifiers.
+#[must_use]
+pub fn find(instruction: &str) -> Option<&'static Entry> {
+    let (opcode, modifiers) = instruction.split_once('.').unwrap_or((instruction, ""));
+    let modifiers: Vec<String> = modifiers.split_terminator('.').map(str::to_owned).collect();
+    lookup(opcode, &modifiers).ok()
+}
+
 /// The table as a page of documentation.
 pub fn documentation() -> String {
     let mut page = String::new();

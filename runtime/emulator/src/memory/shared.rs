@@ -55,7 +55,8 @@ impl Mark {
     fn races(&self, actor: &Actor<'_>) -> bool {
         let before = self.thread == actor.thread && self.thread != ASYNC_THREAD
             || self.clock <= actor.known.get(self.member as usize);
-        !before && !(self.strong && actor.strong)
+        let both_strong = self.strong && actor.strong;
+        !(before || both_strong)
     }
 
     fn name(&self) -> String {
