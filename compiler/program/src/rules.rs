@@ -149,6 +149,18 @@ pub(crate) fn index_axes(kernel: &Kernel, index: &Index) -> Result<Vec<AxisId>, 
     Ok(axes)
 }
 
+/// The tile axes that a place mentions, affine or gathered, in the order of declaration.
+#[must_use]
+pub fn place_axes(kernel: &Kernel, index: &Index) -> Vec<AxisId> {
+    let mut axes = mentioned_axes(kernel, &index.affine);
+    for (gathered, _) in &index.gathered {
+        axes.extend(kernel.tiles.get(gathered.0 as usize).iter().flat_map(|tile| &tile.axes));
+    }
+    axes.sort();
+    axes.dedup();
+    axes
+}
+
 fn is_tile_axis(kernel: &Kernel, name: &str) -> bool {
     kernel.axis_named(name).is_some_and(|axis| kernel.tile_axis(axis).is_some())
 }
