@@ -88,7 +88,9 @@ impl<'a> Elaborator<'a> {
                 self.call_function(file, Some(*id), function, args, span)
             }
             Value::Cell(id) => {
-                let Some(decl) = self.instance(*id).map(|instance| instance.decl) else { return Err(Reported) };
+                let Some(decl) = self.instance(*id).map(|instance| instance.decl) else {
+                    return Err(Reported);
+                };
                 let Some(function) = decl.function("forward") else {
                     let title = format!("`{}` has no `forward`", decl.name.text);
                     let names: Vec<&str> = decl.functions().map(|f| f.name.text.as_str()).collect();
@@ -120,7 +122,11 @@ impl<'a> Elaborator<'a> {
             | Value::Tensor(_)
             | Value::Time(_)
             | Value::Line(..) => {
-                let diagnostic = Diagnostic::error("this cannot be called", callee, format!("this is {}", target.describe()));
+                let diagnostic = Diagnostic::error(
+                    "this cannot be called",
+                    callee,
+                    format!("this is {}", target.describe()),
+                );
                 Err(self.report(match target {
                     Value::Tensor(_) => diagnostic.hint("index it: `x[0]`"),
                     Value::List(_) => diagnostic.hint("chain its cells: `fold(cells, x)`"),
@@ -146,7 +152,11 @@ impl<'a> Elaborator<'a> {
         let partner = if narrows || dtype == tensc_ir::DType::Bool { None } else { Some(dtype) };
         let tensor = self.tensor(&arg.value, partner, arg.span)?;
         if tensor.dtype.is_complex() && !dtype.is_complex() {
-            let diagnostic = Diagnostic::error(format!("a complex number is no {dtype}"), arg.span, format!("this is {}", tensor.ty()));
+            let diagnostic = Diagnostic::error(
+                format!("a complex number is no {dtype}"),
+                arg.span,
+                format!("this is {}", tensor.ty()),
+            );
             return Err(self.report(diagnostic.hint("re(x), im(x) or abs(x)")));
         }
         Ok(self.cast(tensor, dtype)?.into())
@@ -182,7 +192,8 @@ impl<'a> Elaborator<'a> {
                     wrong = true;
                     let inputs: Vec<&str> = function.inputs.iter().map(|i| i.name.text.as_str()).collect();
                     let title = format!("`{name}` has no input `{}`", wanted.text);
-                    let diagnostic = Diagnostic::error(title, wanted.span, format!("it has {}", quoted(&inputs)));
+                    let diagnostic =
+                        Diagnostic::error(title, wanted.span, format!("it has {}", quoted(&inputs)));
                     let close = super::names::suggestion(&wanted.text, inputs.into_iter());
                     self.report(match close {
                         Some(close) => diagnostic.hint(format!("did you mean `{close}`?")),
@@ -204,7 +215,8 @@ impl<'a> Elaborator<'a> {
                 wrong = true;
                 let title = format!("`{name}` needs its input `{}`", input.name.text);
                 self.report(
-                    Diagnostic::error(title, span, "it is left out here").label(input.span, "it has no default"),
+                    Diagnostic::error(title, span, "it is left out here")
+                        .label(input.span, "it has no default"),
                 );
             }
         }
@@ -224,7 +236,8 @@ impl<'a> Elaborator<'a> {
         let key = (std::ptr::from_ref(function), instance);
         if self.calls.contains(&key) || self.calls.len() >= MAX_CALLS {
             let title = format!("`{}` calls itself", function.name.text);
-            let diagnostic = Diagnostic::error(title, span, "recursion has no end that is known when compiling");
+            let diagnostic =
+                Diagnostic::error(title, span, "recursion has no end that is known when compiling");
             return Err(self.report(diagnostic.hint("rec c[t] = .. c[t-1] ..")));
         }
         // Arguments become tensors where they are written: lists stack, the index of a recurrence becomes a number.
@@ -312,7 +325,8 @@ impl<'a> Elaborator<'a> {
                         let title = format!("`{name}` has two sizes in a call of `{}`", function.name.text);
                         let (a, b) = (first.described(), size.described());
                         let fact = format!("here `{name}` is {b}");
-                        let diagnostic = Diagnostic::error(title, *span, fact).label(*place, format!("here `{name}` is {a}"));
+                        let diagnostic = Diagnostic::error(title, *span, fact)
+                            .label(*place, format!("here `{name}` is {a}"));
                         self.report(diagnostic);
                         failed = true;
                     }
@@ -345,7 +359,8 @@ impl<'a> Elaborator<'a> {
                 if axis.is_one() {
                     *axis = size.clone();
                 } else if !size.is_one() && axis.dim != size.dim {
-                    let title = format!("the inputs of `{}` have extra axes that do not line up", function.name.text);
+                    let title =
+                        format!("the inputs of `{}` have extra axes that do not line up", function.name.text);
                     let fact = format!("{} against {}", axis.described(), size.described());
                     return Err(self.error(span, title, fact));
                 }
@@ -358,14 +373,16 @@ impl<'a> Elaborator<'a> {
     fn enter(&mut self, extra: &[Size], args: &[Option<ArgValue<'a>>]) -> Res<Mapping> {
         let caller = self.frames.len().checked_sub(2).and_then(|n| self.frames.get(n));
         let (outer, guards) = caller.map_or((Vec::new(), Vec::new()), |f| (f.lead.clone(), f.guards.clone()));
-        let mapped_args = args.iter().flatten().any(|arg| matches!(&arg.value, Value::Tensor(t) if t.lead > 0));
+        let mapped_args =
+            args.iter().flatten().any(|arg| matches!(&arg.value, Value::Tensor(t) if t.lead > 0));
         let keeps = extra.is_empty() || mapped_args || guards.iter().any(|guard| guard.lead > 0);
         let outer = if keeps { outer } else { Vec::new() };
         let mapping = Mapping { outer: outer.len(), extra: extra.to_vec() };
         let lead: Vec<Size> = outer.into_iter().chain(extra.iter().cloned()).collect();
         self.frame().lead = lead;
         for guard in guards {
-            let guard = if guard.lead > 0 && !extra.is_empty() { self.spread(&guard, 0, &mapping)? } else { guard };
+            let guard =
+                if guard.lead > 0 && !extra.is_empty() { self.spread(&guard, 0, &mapping)? } else { guard };
             self.frame().guards.push(guard);
         }
         Ok(mapping)
@@ -397,7 +414,11 @@ impl<'a> Elaborator<'a> {
         let mut failed = false;
         for (input, arg) in function.inputs.iter().zip(args) {
             if let Some(ArgValue { value: Value::Hole, .. }) = &arg
-                && input.ty.dims.iter().any(|dim| free_name(self, dim).is_some_and(|n| self.frame().get(n).is_none()))
+                && input
+                    .ty
+                    .dims
+                    .iter()
+                    .any(|dim| free_name(self, dim).is_some_and(|n| self.frame().get(n).is_none()))
             {
                 return Ok(None);
             }
@@ -446,7 +467,12 @@ impl<'a> Elaborator<'a> {
         }
         let tensor = self.tensor(value, Some(stated.dtype), span)?;
         let fits = tensor.rank() <= stated.axes.len()
-            && tensor.axes.iter().rev().zip(stated.axes.iter().rev()).all(|(a, b)| a.is_one() || a.dim == b.dim);
+            && tensor
+                .axes
+                .iter()
+                .rev()
+                .zip(stated.axes.iter().rev())
+                .all(|(a, b)| a.is_one() || a.dim == b.dim);
         let tensor = if fits { self.broadcast_to(&tensor, &stated.axes)? } else { tensor };
         self.coerce(&tensor.into(), stated, span, declared, "the type")
     }
@@ -478,9 +504,12 @@ impl<'a> Elaborator<'a> {
                 let Value::Tensor(given) = &arg.value else { return Err(Reported) };
                 let title = format!("an argument does not fit the input `{}`", input.name.text);
                 let expected = type_text(stated.dtype, &stated.axes);
-                let diagnostic =
-                    Diagnostic::error(title, arg.span, format!("{}: {} where {} is wanted", given.ty(), found.described(), wanted.described()))
-                        .label(input.ty.span, format!("expects {expected}"));
+                let diagnostic = Diagnostic::error(
+                    title,
+                    arg.span,
+                    format!("{}: {} where {} is wanted", given.ty(), found.described(), wanted.described()),
+                )
+                .label(input.ty.span, format!("expects {expected}"));
                 return Err(self.report(diagnostic));
             }
         }
@@ -490,21 +519,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// An entry point's results, of the declared types.
-    pub(crate) fn checked_results(
-        &mut self,
-        function: &'a ast::Fn,
-        value: Value<'a>,
-    ) -> Res<Value<'a>> {
+    pub(crate) fn checked_results(&mut self, function: &'a ast::Fn, value: Value<'a>) -> Res<Value<'a>> {
         self.give_back(function, value, &Mapping { outer: 0, extra: Vec::new() })
     }
 
     /// Checks results against the declared types and makes them values of the caller.
-    fn give_back(
-        &mut self,
-        function: &'a ast::Fn,
-        value: Value<'a>,
-        mapping: &Mapping,
-    ) -> Res<Value<'a>> {
+    fn give_back(&mut self, function: &'a ast::Fn, value: Value<'a>, mapping: &Mapping) -> Res<Value<'a>> {
         let place = function.body.split().1.map_or(function.body.span, |expr| expr.span);
         match &function.results {
             Results::One(ty) => {
@@ -518,9 +538,11 @@ impl<'a> Elaborator<'a> {
                     Value::Error => return Err(Reported),
                     other if outputs.len() == 1 => vec![other.clone()],
                     other => {
-                        let title = format!("`{}` gives {}", function.name.text, counted(outputs.len(), "value"));
-                        let diagnostic = Diagnostic::error(title, place, format!("this is {}", other.describe()))
-                            .label(*declared, "declared here");
+                        let title =
+                            format!("`{}` gives {}", function.name.text, counted(outputs.len(), "value"));
+                        let diagnostic =
+                            Diagnostic::error(title, place, format!("this is {}", other.describe()))
+                                .label(*declared, "declared here");
                         return Err(self.report(diagnostic.hint("(a, b)")));
                     }
                 };
@@ -547,14 +569,20 @@ impl<'a> Elaborator<'a> {
         place: Span,
         mapping: &Mapping,
     ) -> Res<Value<'a>> {
-        let unknown = ty.dims.iter().any(|dim| free_name(self, dim).is_some_and(|n| self.frame().get(n).is_none()));
+        let unknown =
+            ty.dims.iter().any(|dim| free_name(self, dim).is_some_and(|n| self.frame().get(n).is_none()));
         if matches!(value, Value::Hole) && unknown {
             return Ok(Value::Hole);
         }
         if unknown {
-            let name = ty.dims.iter().find_map(|dim| free_name(self, dim).filter(|n| self.frame().get(n).is_none()));
+            let name =
+                ty.dims.iter().find_map(|dim| free_name(self, dim).filter(|n| self.frame().get(n).is_none()));
             let title = format!("nothing says what `{}` is", name.unwrap_or_default());
-            let diagnostic = Diagnostic::error(title, ty.span, "a size is inferred where an input's type has its bare name");
+            let diagnostic = Diagnostic::error(
+                title,
+                ty.span,
+                "a size is inferred where an input's type has its bare name",
+            );
             return Err(self.report(diagnostic));
         }
         let stated = self.stated_type(ty)?;

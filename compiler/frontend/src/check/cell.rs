@@ -56,7 +56,11 @@ impl<'a> Elaborator<'a> {
                 Some(slot) if slot.is_none() => *slot = Some(value),
                 Some(_) => {
                     wrong = true;
-                    self.error(arg.span, format!("`{}` gets a hyperparameter twice", decl.name.text), "this is the second");
+                    self.error(
+                        arg.span,
+                        format!("`{}` gets a hyperparameter twice", decl.name.text),
+                        "this is the second",
+                    );
                 }
                 None => {
                     wrong = true;
@@ -68,7 +72,8 @@ impl<'a> Elaborator<'a> {
             if value.is_none() && hyper.default.is_none() && !wrong {
                 wrong = true;
                 let title = format!("`{}` needs its hyperparameter `{}`", decl.name.text, hyper.name.text);
-                let diagnostic = Diagnostic::error(title, span, "it is left out here").label(hyper.span, "it has no default");
+                let diagnostic = Diagnostic::error(title, span, "it is left out here")
+                    .label(hyper.span, "it has no default");
                 self.report(diagnostic.hint(format!("{}({} = ..)", decl.name.text, hyper.name.text)));
             }
         }
@@ -85,11 +90,14 @@ impl<'a> Elaborator<'a> {
         let mut names: Vec<&str> = decl.hypers.iter().map(|hyper| hyper.name.text.as_str()).collect();
         let Some(name) = &arg.name else {
             let title = format!("`{}` takes {}", decl.name.text, counted(names.len(), "hyperparameter"));
-            self.report(Diagnostic::error(title, span, "more are given").label(decl.name.span, "it is defined here"));
+            self.report(
+                Diagnostic::error(title, span, "more are given").label(decl.name.span, "it is defined here"),
+            );
             return;
         };
         let title = format!("`{}` has no hyperparameter `{}`", decl.name.text, name.text);
-        let fact = if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", quoted(&names)) };
+        let fact =
+            if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", quoted(&names)) };
         let diagnostic = Diagnostic::error(title, name.span, fact);
         names.extend(decl.params().map(|param| param.name.text.as_str()));
         self.report(match suggestion(&name.text, names.into_iter()) {
@@ -127,7 +135,11 @@ impl<'a> Elaborator<'a> {
             Value::Cell(_) | Value::Error | Value::Hole => value,
             Value::Size(_) if self.generic => Value::Error,
             other => {
-                let diagnostic = Diagnostic::error("a cell is expected here", span, format!("this is {}", other.describe()));
+                let diagnostic = Diagnostic::error(
+                    "a cell is expected here",
+                    span,
+                    format!("this is {}", other.describe()),
+                );
                 self.report(match &other {
                     Value::Function(Function::Kind(decl)) => {
                         diagnostic.hint(format!("give its hyperparameters: `{}(..)`", decl.name.text))
@@ -186,7 +198,13 @@ impl<'a> Elaborator<'a> {
         Ok(id)
     }
 
-    fn set_hyper(&mut self, id: InstanceId, hyper: &'a ast::Hyper, given: Option<Value<'a>>, path: &[Rc<str>]) {
+    fn set_hyper(
+        &mut self,
+        id: InstanceId,
+        hyper: &'a ast::Hyper,
+        given: Option<Value<'a>>,
+        path: &[Rc<str>],
+    ) {
         let name = hyper.name.text.as_str();
         let (value, span, default) = match (given, &hyper.default) {
             (Some(value), _) => (value, hyper.span, false),
@@ -204,7 +222,13 @@ impl<'a> Elaborator<'a> {
             Value::List(ref entries) if entries.iter().any(|entry| matches!(entry, Value::Plan(_))) => {
                 self.place(value, &below(path, name), span)
             }
-            Value::Tensor(_) | Value::Time(_) | Value::Line(..) | Value::Tuple(_) | Value::Str(_) | Value::None | Value::All => {
+            Value::Tensor(_)
+            | Value::Time(_)
+            | Value::Line(..)
+            | Value::Tuple(_)
+            | Value::Str(_)
+            | Value::None
+            | Value::All => {
                 let title = format!("the hyperparameter `{name}` is a compile-time value");
                 let fact = "numbers, bools, lists of them, functions and cells are; this is not";
                 self.report(Diagnostic::error(title, span, format!("{fact}: {}", value.describe())));
@@ -229,7 +253,13 @@ impl<'a> Elaborator<'a> {
         let stated = self.stated_type(&param.ty);
         let dtype = self.dtype(&param.ty).unwrap_or(tensc_ir::DType::F32);
         let replaced = inits.iter().find(|(name, _)| *name == param.name.text);
-        let own = || Rc::new(Scope { file: self.frames.last().map_or(scope.file, |f| f.file), instance: Some(id), locals: Vec::new() });
+        let own = || {
+            Rc::new(Scope {
+                file: self.frames.last().map_or(scope.file, |f| f.file),
+                instance: Some(id),
+                locals: Vec::new(),
+            })
+        };
         let (init, scope) = match replaced {
             Some((_, init)) => (*init, scope.clone()),
             None => (&param.init, own()),
@@ -275,7 +305,11 @@ impl<'a> Elaborator<'a> {
                 }
                 let names: Vec<&str> = entries.iter().filter_map(|(name, _)| *name).collect();
                 let title = format!("there is no result `{}`", name.text);
-                let fact = if names.is_empty() { "the values have no names".into() } else { format!("the results are {}", quoted(&names)) };
+                let fact = if names.is_empty() {
+                    "the values have no names".into()
+                } else {
+                    format!("the results are {}", quoted(&names))
+                };
                 let diagnostic = Diagnostic::error(title, name.span, fact);
                 self.report(match suggestion(&name.text, names.into_iter()) {
                     Some(close) => diagnostic.hint(format!("did you mean `{close}`?")),
@@ -325,8 +359,15 @@ impl<'a> Elaborator<'a> {
             ParamKind::Param => Role::Param { path: pattern.clone() },
             ParamKind::Buffer => Role::Buffer { path: pattern.clone() },
         };
-        let layers = |from: usize| owners.iter().skip(from).map(|(_, count)| Dim::constant(i64::try_from(*count).unwrap_or(i64::MAX)));
-        let shape = |from: usize| Type::new(dtype, layers(from).chain(axes.iter().map(|axis| axis.dim.clone())).collect());
+        let layers = |from: usize| {
+            owners
+                .iter()
+                .skip(from)
+                .map(|(_, count)| Dim::constant(i64::try_from(*count).unwrap_or(i64::MAX)))
+        };
+        let shape = |from: usize| {
+            Type::new(dtype, layers(from).chain(axes.iter().map(|axis| axis.dim.clone())).collect())
+        };
         let Some(root) = self.regions.first_mut() else { return (ValueId(0), 0) };
         let mut value = match root.params.get(&pattern) {
             Some(value) => *value,

@@ -99,7 +99,11 @@ impl<'a> Elaborator<'a> {
             (Value::Tuple(x), Value::Tuple(y)) => {
                 if x.len() != y.len() {
                     let fact = format!("{} values against {}", x.len(), y.len());
-                    return Err(self.error(span, "the sides of an `if` give different numbers of values", fact));
+                    return Err(self.error(
+                        span,
+                        "the sides of an `if` give different numbers of values",
+                        fact,
+                    ));
                 }
                 let mut entries = Vec::with_capacity(x.len());
                 for ((name, p), (_, q)) in x.iter().zip(y.iter()) {

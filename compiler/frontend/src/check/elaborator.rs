@@ -131,6 +131,8 @@ pub(crate) struct Elaborator<'a> {
     pub(crate) making: usize,
     /// More than 0 while a recurrence is run without knowing all its types: what does not type then is left open.
     pub(crate) lenient: usize,
+    /// Set where a run that leaves things open meets a name whose value was reported before.
+    pub(crate) poisoned: bool,
     /// More than 0 where a sequence may stand without its index: in front of one.
     pub(crate) free_sequences: usize,
     diagnostics: Vec<Diagnostic>,
@@ -159,6 +161,7 @@ impl<'a> Elaborator<'a> {
             next_rec: 0,
             making: 0,
             lenient: 0,
+            poisoned: false,
             free_sequences: 0,
             diagnostics: Vec::new(),
             seen: HashSet::new(),
@@ -187,6 +190,11 @@ impl<'a> Elaborator<'a> {
             self.diagnostics.push(diagnostic);
         }
         Reported
+    }
+
+    /// Keeps a problem from being reported that another one explains.
+    pub(crate) fn silence(&mut self, span: Span, title: String) {
+        self.seen.insert((span, title));
     }
 
     /// Reports an error with one fact.
@@ -251,12 +259,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// The same in a region of the caller's choice.
-    pub(crate) fn push_in(
-        &mut self,
-        region: usize,
-        op: Op,
-        operands: &[&Tensor],
-    ) -> Res<(ValueId, usize)> {
+    pub(crate) fn push_in(&mut self, region: usize, op: Op, operands: &[&Tensor]) -> Res<(ValueId, usize)> {
         self.spend()?;
         let ids: Vec<ValueId> = operands.iter().map(|tensor| self.import(tensor, region)).collect();
         let origin = Some(self.origin());

@@ -127,11 +127,7 @@ impl<'a> Elaborator<'a> {
         Ok((info, self.tensor_of(id, 0, stated.axes, 0)))
     }
 
-    fn entry_results(
-        &mut self,
-        function: &'a ast::Fn,
-        value: Value<'a>,
-    ) -> Res<Vec<(String, Tensor)>> {
+    fn entry_results(&mut self, function: &'a ast::Fn, value: Value<'a>) -> Res<Vec<(String, Tensor)>> {
         let value = self.checked_results(function, value)?;
         match (&function.results, value) {
             (Results::One(_), Value::Tensor(tensor)) => Ok(vec![(function.name.text.clone(), tensor)]),

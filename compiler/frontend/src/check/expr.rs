@@ -15,7 +15,10 @@ impl<'a> Elaborator<'a> {
         let value = self.eval_kind(expr);
         self.span = outer;
         match value {
-            Value::Error if self.lenient > 0 => Value::Hole,
+            Value::Error if self.lenient > 0 => {
+                self.poisoned |= matches!(expr.kind, ExprKind::Name(_));
+                Value::Hole
+            }
             value => value,
         }
     }
@@ -35,7 +38,9 @@ impl<'a> Elaborator<'a> {
                 Err(_) => Value::Error,
             },
             ExprKind::Block(block) => self.block(block),
-            ExprKind::If { condition, then, otherwise } => self.conditional(condition, then, otherwise, expr.span),
+            ExprKind::If { condition, then, otherwise } => {
+                self.conditional(condition, then, otherwise, expr.span)
+            }
             ExprKind::Unary { op, operand } => {
                 let value = self.eval(operand);
                 self.unary(*op, &value, operand.span).unwrap_or(Value::Error)
@@ -123,7 +128,9 @@ impl<'a> Elaborator<'a> {
             PatternKind::Ignore => {}
             PatternKind::Name(name) => {
                 let value = match value {
-                    Value::Size(size) if size.as_int() != Some(0) && !is_plain(&size) => Value::Size(size.named(name)),
+                    Value::Size(size) if size.as_int() != Some(0) && !is_plain(&size) => {
+                        Value::Size(size.named(name))
+                    }
                     other => other,
                 };
                 self.bind(name, value);
@@ -218,7 +225,11 @@ impl<'a> Elaborator<'a> {
                 let (start, end) = (start?, end?);
                 if end.saturating_sub(start) > MAX_LIST {
                     let title = format!("a list has between 0 and {MAX_LIST} entries");
-                    return Err(self.error(self.span, title, format!("this one has {}", end.saturating_sub(start))));
+                    return Err(self.error(
+                        self.span,
+                        title,
+                        format!("this one has {}", end.saturating_sub(start)),
+                    ));
                 }
                 Ok((start..end).map(Value::int).collect())
             }

@@ -13,7 +13,11 @@ impl<'a> Elaborator<'a> {
     /// `fold(fs, x, a, b)`, `fold(fs, (x, m))`
     pub(crate) fn fold(&mut self, args: &[ArgValue<'a>], span: Span) -> Res<Value<'a>> {
         let [cells, start, rest @ ..] = args else {
-            let diagnostic = Diagnostic::error("`fold` takes a list and a value", span, format!("{} are given", args.len()));
+            let diagnostic = Diagnostic::error(
+                "`fold` takes a list and a value",
+                span,
+                format!("{} are given", args.len()),
+            );
             return Err(self.report(diagnostic.hint("fold(blocks, x)")));
         };
         let list = match &cells.value {
@@ -21,7 +25,11 @@ impl<'a> Elaborator<'a> {
             Value::Error => return Err(Reported),
             Value::Size(_) if self.generic => return Err(Reported),
             other => {
-                let diagnostic = Diagnostic::error("`fold` runs over a list of cells or functions", cells.span, format!("this is {}", other.describe()));
+                let diagnostic = Diagnostic::error(
+                    "`fold` runs over a list of cells or functions",
+                    cells.span,
+                    format!("this is {}", other.describe()),
+                );
                 return Err(self.report(diagnostic.hint("fold(blocks, x)")));
             }
         };
@@ -51,7 +59,9 @@ impl<'a> Elaborator<'a> {
         span: Span,
     ) -> Res<Value<'a>> {
         let chained = match value {
-            Value::Tuple(entries) => entries.iter().map(|(_, entry)| ArgValue::positional(entry.clone(), at)).collect(),
+            Value::Tuple(entries) => {
+                entries.iter().map(|(_, entry)| ArgValue::positional(entry.clone(), at)).collect()
+            }
             value => vec![ArgValue::positional(value, at)],
         };
         let args = chained.into_iter().chain(rest.iter().cloned()).collect();
@@ -60,8 +70,10 @@ impl<'a> Elaborator<'a> {
 
     /// The first of at least two cells that are alike and lie one after the other in weight files.
     fn repeatable(&self, list: &[Value<'a>]) -> Option<InstanceId> {
-        let cells: Vec<InstanceId> =
-            list.iter().map(|value| if let Value::Cell(id) = value { Some(*id) } else { None }).collect::<Option<_>>()?;
+        let cells: Vec<InstanceId> = list
+            .iter()
+            .map(|value| if let Value::Cell(id) = value { Some(*id) } else { None })
+            .collect::<Option<_>>()?;
         let template = *cells.first().filter(|_| cells.len() >= 2)?;
         let first = self.instance(template)?;
         let (_, front) = first.path.split_last()?;
@@ -95,8 +107,16 @@ impl<'a> Elaborator<'a> {
         x.decl.is(&y.decl)
             && params
             && x.hypers.len() == y.hypers.len()
-            && x.hypers.iter().all(|(name, p)| y.hypers.get(name).is_some_and(|q| self.same(p, q, &|p, q| (owned(p, a) && owned(q, b)) || p == q)))
-            && x.cells.iter().all(|(name, p)| y.cells.get(name).is_some_and(|q| self.same(p, q, &|p, q| (owned(p, a) && owned(q, b)) || p == q)))
+            && x.hypers.iter().all(|(name, p)| {
+                y.hypers
+                    .get(name)
+                    .is_some_and(|q| self.same(p, q, &|p, q| (owned(p, a) && owned(q, b)) || p == q))
+            })
+            && x.cells.iter().all(|(name, p)| {
+                y.cells
+                    .get(name)
+                    .is_some_and(|q| self.same(p, q, &|p, q| (owned(p, a) && owned(q, b)) || p == q))
+            })
     }
 
     fn same(&self, a: &Value<'a>, b: &Value<'a>, placed: &dyn Fn(InstanceId, InstanceId) -> bool) -> bool {
@@ -122,16 +142,23 @@ impl<'a> Elaborator<'a> {
         rest: &[ArgValue<'a>],
         span: Span,
     ) -> Res<Option<Value<'a>>> {
-        let Some(path) = self.instance(template).map(|instance| instance.path.clone()) else { return Ok(None) };
+        let Some(path) = self.instance(template).map(|instance| instance.path.clone()) else {
+            return Ok(None);
+        };
         let (chained, tuple) = match &start.value {
             Value::Tuple(entries) => (entries.iter().map(|(_, entry)| entry.clone()).collect(), true),
             value => (vec![value.clone()], false),
         };
-        if chained.iter().any(|value| !matches!(value, Value::Tensor(_))) || rest.iter().any(|arg| arg.value.has_hole()) {
+        if chained.iter().any(|value| !matches!(value, Value::Tensor(_)))
+            || rest.iter().any(|arg| arg.value.has_hole())
+        {
             return Ok(None);
         }
         let mut carried = Vec::with_capacity(chained.len());
-        let mapped = chained.iter().chain(rest.iter().map(|arg| &arg.value)).any(|v| matches!(v, Value::Tensor(t) if t.lead > 0));
+        let mapped = chained
+            .iter()
+            .chain(rest.iter().map(|arg| &arg.value))
+            .any(|v| matches!(v, Value::Tensor(t) if t.lead > 0));
         for value in chained {
             let Value::Tensor(tensor) = value else { return Ok(None) };
             carried.push(if mapped { self.map_over_lead(tensor)? } else { tensor });
@@ -151,8 +178,7 @@ impl<'a> Elaborator<'a> {
             _ => Value::Tuple(Rc::new(inputs)),
         };
         let cell = Value::Cell(template);
-        let (result, failed) =
-            self.quietly(|cx| cx.step(&cell, value, start.span, rest, start.span, span));
+        let (result, failed) = self.quietly(|cx| cx.step(&cell, value, start.span, rest, start.span, span));
         let outputs = match &result {
             Ok(value) if !failed => self.carried_outputs(value, &carried, parent + 1),
             _ => None,
@@ -231,7 +257,8 @@ impl<'a> Elaborator<'a> {
                 Slot::Carried(_) | Slot::Time | Slot::State { .. } | Slot::Sequence(_) => {}
             }
         }
-        let op = Op::Repeat(Box::new(Repeat { count, carried: carried.len(), constants, stacked, body: graph }));
+        let op =
+            Op::Repeat(Box::new(Repeat { count, carried: carried.len(), constants, stacked, body: graph }));
         let results = self.push_many(parent, op, &operands)?;
         let mut values = Vec::with_capacity(results.len());
         for (id, tensor) in results.into_iter().zip(after) {

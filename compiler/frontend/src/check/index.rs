@@ -103,12 +103,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// An entry or a part of a list, where the index is known; `None` where the list must stack.
-    fn list_entry(
-        &mut self,
-        entries: &[Value<'a>],
-        item: &Item<'a>,
-        span: Span,
-    ) -> Res<Option<Value<'a>>> {
+    fn list_entry(&mut self, entries: &[Value<'a>], item: &Item<'a>, span: Span) -> Res<Option<Value<'a>>> {
         let known = |value: &Value<'a>| match value {
             Value::Size(size) => size.as_int(),
             _ => None,
@@ -146,12 +141,21 @@ impl<'a> Elaborator<'a> {
         let used = items.iter().filter(|item| !matches!(item, Item::NewAxis)).count();
         if used > tensor.rank() {
             let fact = format!("this is {}", tensor.ty());
-            let title = format!("{} for {}", super::call::counted(used, "index").replace("indexs", "indices"), super::call::counted(tensor.rank(), "axis"));
+            let title = format!(
+                "{} for {}",
+                super::call::counted(used, "index").replace("indexs", "indices"),
+                super::call::counted(tensor.rank(), "axis")
+            );
             return Err(self.error(span, title, fact));
         }
-        let lookups = items.iter().filter(|item| matches!(item, Item::At(Value::Tensor(t), _) if t.rank() > 0)).count();
+        let lookups =
+            items.iter().filter(|item| matches!(item, Item::At(Value::Tensor(t), _) if t.rank() > 0)).count();
         if lookups > 1 {
-            let diagnostic = Diagnostic::error("one axis at a time is looked up", span, "two of these indices are tensors");
+            let diagnostic = Diagnostic::error(
+                "one axis at a time is looked up",
+                span,
+                "two of these indices are tensors",
+            );
             return Err(self.report(diagnostic.hint("x[rows][.., columns]")));
         }
         let mut result = tensor.clone();
@@ -184,7 +188,8 @@ impl<'a> Elaborator<'a> {
     fn one_entry(&mut self, tensor: &Tensor, axis: usize, index: &Size, span: Span) -> Res<Tensor> {
         let length = tensor.axes.get(axis).cloned().ok_or(Reported)?;
         let start = from_end(index, &length);
-        self.within(&start, &Size::plain(&start.dim + &Dim::constant(1)), &length, tensor, span)?;
+        let end = Size::plain(&start.dim + &Dim::constant(1));
+        self.within((&start, &end), &length, &index.to_string(), tensor, span)?;
         let mut axes = tensor.axes.clone();
         if let Some(size) = axes.get_mut(axis) {
             *size = Size::int(1);
@@ -215,7 +220,7 @@ impl<'a> Elaborator<'a> {
         if start.as_int() == Some(0) && end.dim == length.dim {
             return Ok(tensor.clone());
         }
-        self.within(&start, &end, &length, tensor, span)?;
+        self.within((&start, &end), &length, &format!("{start}..{end}"), tensor, span)?;
         let size = if start.as_int() == Some(0) { end } else { end.sub(&start) };
         let mut axes = tensor.axes.clone();
         if let Some(axis) = axes.get_mut(axis) {
@@ -228,32 +233,47 @@ impl<'a> Elaborator<'a> {
     fn range_side(&mut self, value: &Value<'a>, span: Span) -> Res<Size> {
         match value {
             Value::Size(size) => match size.dim.as_fraction() {
-                Some((n, d)) if d != 1 => Err(self.error(span, "a bound of a range is not whole", format!("{} is {n} / {d}", size.described()))),
+                Some((n, d)) if d != 1 => Err(self.error(
+                    span,
+                    "a bound of a range is not whole",
+                    format!("{} is {n} / {d}", size.described()),
+                )),
                 _ => Ok(size.clone()),
             },
             other => {
                 let fact = format!("this is {}", other.describe());
-                let diagnostic = Diagnostic::error("the bounds of a range are known when compiling, or sizes", span, fact);
+                let diagnostic =
+                    Diagnostic::error("the bounds of a range are known when compiling, or sizes", span, fact);
                 Err(self.report(diagnostic.hint("look entries up: `x[start + iota(n)]`")))
             }
         }
     }
 
     /// `0 <= start <= end <= length`: an error where it is known to fail, a condition on the inputs where it may.
-    fn within(&mut self, start: &Size, end: &Size, length: &Size, tensor: &Tensor, span: Span) -> Res<()> {
+    fn within(
+        &mut self,
+        (start, end): (&Size, &Size),
+        length: &Size,
+        text: &str,
+        tensor: &Tensor,
+        span: Span,
+    ) -> Res<()> {
         let zero = Size::int(0);
         for (low, high) in [(&zero, start), (start, end), (end, length)] {
             match (&high.dim - &low.dim).as_fraction() {
                 Some((n, _)) if n < 0 => {
-                    let range = if (&end.dim - &start.dim).as_constant() == Some(1) { start.to_string() } else { format!("{start}..{end}") };
-                    let fact = format!("{range} of an axis of {} ({})", length.described(), tensor.ty());
+                    let fact = format!("{text} of an axis of {} ({})", length.described(), tensor.ty());
                     return Err(self.error(span, "an index is out of range", fact));
                 }
                 Some(_) => {}
                 None if self.generic && !self.is_run_time(&low.dim) && !self.is_run_time(&high.dim) => {}
                 None => {
                     let inputs = self.inputs_with(&(&low.dim + &high.dim));
-                    let message = format!("`{}` is more than `{}` for this length of {inputs}", low.described(), high.described());
+                    let message = format!(
+                        "`{}` is more than `{}` for this length of {inputs}",
+                        low.described(),
+                        high.described()
+                    );
                     self.require(Require::AtMost(low.dim.clone(), high.dim.clone()), message);
                 }
             }
@@ -268,13 +288,21 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Looks entries up along an axis: `table[indices]`.
-    pub(crate) fn gather(&mut self, table: &Tensor, indices: &Tensor, axis: usize, span: Span) -> Res<Tensor> {
+    pub(crate) fn gather(
+        &mut self,
+        table: &Tensor,
+        indices: &Tensor,
+        axis: usize,
+        span: Span,
+    ) -> Res<Tensor> {
         if indices.dtype == DType::Bool {
-            let diagnostic = Diagnostic::error("a mask is no index", span, format!("this is {}", indices.ty()));
+            let diagnostic =
+                Diagnostic::error("a mask is no index", span, format!("this is {}", indices.ty()));
             return Err(self.report(diagnostic.hint("where(mask, x, 0)")));
         }
         if !indices.dtype.is_integer() {
-            let diagnostic = Diagnostic::error("an index is a whole number", span, format!("this is {}", indices.ty()));
+            let diagnostic =
+                Diagnostic::error("an index is a whole number", span, format!("this is {}", indices.ty()));
             return Err(self.report(diagnostic.hint("convert it: `i32(i)`")));
         }
         let mut indices = self.cast(indices.clone(), DType::I32)?;

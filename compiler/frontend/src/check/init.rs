@@ -61,8 +61,12 @@ impl<'a> Elaborator<'a> {
             && read.decl.span.start > now.decl.span.start
         {
             let name = read.decl.name.text.clone();
-            let diagnostic = Diagnostic::error(format!("`{name}` is declared below"), span, "an INIT sees the parameters above it")
-                .label(read.decl.name.span, "declared here");
+            let diagnostic = Diagnostic::error(
+                format!("`{name}` is declared below"),
+                span,
+                "an INIT sees the parameters above it",
+            )
+            .label(read.decl.name.span, "declared here");
             self.report(diagnostic.hint(format!("move `{name}` up")));
             return Value::Error;
         }

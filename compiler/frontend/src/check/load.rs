@@ -72,7 +72,8 @@ impl Loading<'_> {
             if let Some(first) = scope.get(&name.text) {
                 let place = ast.items.get(first.item).and_then(item_name).map_or(name.span, |name| name.span);
                 let title = format!("`{}` is defined twice", name.text);
-                self.diagnostics.push(Diagnostic::error(title, name.span, "again here").label(place, "first here"));
+                self.diagnostics
+                    .push(Diagnostic::error(title, name.span, "again here").label(place, "first here"));
             } else {
                 scope.insert(name.text.clone(), global);
             }
@@ -94,9 +95,12 @@ impl Loading<'_> {
             match wanted {
                 Some(name) => {
                     if let Some(global) = self.named(used, name) {
-                        if let Some(other) = single.insert(name.text.clone(), global).filter(|other| *other != global) {
+                        if let Some(other) =
+                            single.insert(name.text.clone(), global).filter(|other| *other != global)
+                        {
                             let title = format!("two files give `{}`", name.text);
-                            let first = self.files.get(other.file).map_or("", |file| self.sources.name(file.id));
+                            let first =
+                                self.files.get(other.file).map_or("", |file| self.sources.name(file.id));
                             let fact = format!("another is from {first}");
                             self.diagnostics.push(Diagnostic::error(title, name.span, fact));
                         }
@@ -123,7 +127,8 @@ impl Loading<'_> {
             return Some(*global);
         }
         let title = format!("{} has no `{}`", self.sources.name(file.id), name.text);
-        let names = file.scope.iter().filter(|(_, global)| global.file == used).map(|(name, _)| name.as_str());
+        let names =
+            file.scope.iter().filter(|(_, global)| global.file == used).map(|(name, _)| name.as_str());
         let mut diagnostic = Diagnostic::error(title, name.span, "nothing in it has this name");
         if let Some(close) = suggestion(&name.text, names) {
             diagnostic = diagnostic.hint(format!("did you mean `{close}`?"));
@@ -154,7 +159,8 @@ impl Loading<'_> {
             let title = format!("unknown library `{}`", root.text);
             let diagnostic = Diagnostic::error(title, root.span, "`std` is the one there is");
             let rest: Vec<&str> = line.path.iter().map(|name| name.text.as_str()).collect();
-            self.diagnostics.push(diagnostic.hint(format!("a file beside this one: `use ./{}`", rest.join("."))));
+            self.diagnostics
+                .push(diagnostic.hint(format!("a file beside this one: `use ./{}`", rest.join("."))));
             return None;
         }
         let Some(text) = library_text(&file.text) else {
@@ -175,7 +181,8 @@ impl Loading<'_> {
             [file] => (file, None),
             [file, name] => (file, Some(name)),
             _ => {
-                let diagnostic = Diagnostic::error("a file is named `./FILE` or `./FILE.NAME`", line.span, "");
+                let diagnostic =
+                    Diagnostic::error("a file is named `./FILE` or `./FILE.NAME`", line.span, "");
                 self.diagnostics.push(diagnostic.hint("use ./blocks.Block"));
                 return None;
             }

@@ -27,6 +27,7 @@ mod program; // parsed files
 mod rec; // recurrences
 mod region; // where ops go
 mod request; // what is asked of a program: an entry, a preset, settings
+mod scopes; // names that mean nothing
 mod size; // exact numbers with their spelling
 mod tensor; // values as tensors, broadcasting
 mod test_block; // assertions

@@ -42,7 +42,12 @@ impl<'a> Elaborator<'a> {
     }
 
     /// A member of a cell, as the cell's own functions see it.
-    pub(crate) fn member(&mut self, id: super::value::InstanceId, name: &str, span: Span) -> Option<Value<'a>> {
+    pub(crate) fn member(
+        &mut self,
+        id: super::value::InstanceId,
+        name: &str,
+        span: Span,
+    ) -> Option<Value<'a>> {
         let instance = self.instance(id)?;
         if let Some(param) = instance.params.get(name).copied() {
             return Some(self.param_value(param, span));
@@ -75,7 +80,9 @@ impl<'a> Elaborator<'a> {
                 self.error(item.value.span, "a const is a compile-time value", fact);
                 Value::Error
             }
-            Value::Size(size) => Value::Size(if size.as_float().is_some() { size.named(&item.name.text) } else { size }),
+            Value::Size(size) => {
+                Value::Size(if size.as_float().is_some() { size.named(&item.name.text) } else { size })
+            }
             other => other,
         };
         self.consts.insert(key, Some(value.clone()));
@@ -84,7 +91,8 @@ impl<'a> Elaborator<'a> {
 
     /// Reports a name that nothing binds.
     pub(crate) fn unknown_name(&mut self, name: &str, span: Span) {
-        let mut diagnostic = Diagnostic::error(format!("unknown name `{name}`"), span, "nothing here has this name");
+        let mut diagnostic =
+            Diagnostic::error(format!("unknown name `{name}`"), span, "nothing here has this name");
         if let Some(close) = self.closest(name) {
             diagnostic = diagnostic.hint(format!("did you mean `{close}`?"));
         } else if let Some(path) = super::library::file_of(name) {
@@ -125,13 +133,18 @@ pub(crate) fn library<'a>(name: &str) -> Option<Value<'a>> {
 
 /// The candidate that is closest to a misspelt name, if one is close.
 pub(crate) fn suggestion<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<String> {
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+    // One letter is too little to be misspelt, other than in case.
+    let limit = match name.chars().count() {
+        0 | 1 => 0,
+        count => (count / 3).clamp(1, 3),
+    };
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         if candidate == name {
             continue;
         }
-        let distance = distance(name, candidate);
+        let distance =
+            if candidate.eq_ignore_ascii_case(name) { 0 } else { distance(name, candidate).max(1) };
         let better = best.is_none_or(|(d, c)| (distance, candidate) < (d, c));
         if distance <= limit && better {
             best = Some((distance, candidate));

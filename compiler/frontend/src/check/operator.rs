@@ -44,7 +44,8 @@ impl<'a> Elaborator<'a> {
             (ast::UnaryOp::Not, value) => {
                 let x = self.tensor(value, None, span)?;
                 if x.dtype != DType::Bool {
-                    let diagnostic = Diagnostic::error("`!` is defined on bools", span, format!("this is {}", x.ty()));
+                    let diagnostic =
+                        Diagnostic::error("`!` is defined on bools", span, format!("this is {}", x.ty()));
                     return Err(self.report(diagnostic.hint("compare first: `!(x > 0)`")));
                 }
                 Ok(self.unary_op(UnaryOp::Not, &x)?.into())
@@ -120,7 +121,11 @@ impl<'a> Elaborator<'a> {
             return Err(self.report(diagnostic.hint("compare moduli: `abs(a) < abs(b)`")));
         }
         if dtype.is_complex() && site.op == B::Rem {
-            return Err(self.error(site.op_span, "`%` is not defined on complex numbers", format!("{} and {}", x.ty(), y.ty())));
+            return Err(self.error(
+                site.op_span,
+                "`%` is not defined on complex numbers",
+                format!("{} and {}", x.ty(), y.ty()),
+            ));
         }
         let op = match site.op {
             B::Add => BinaryOp::Add,
@@ -153,12 +158,16 @@ impl<'a> Elaborator<'a> {
                 n => format!("its axis -{} is", n + 1),
             };
             let title = format!("shapes do not line up in `{}`", site.op.symbol());
-            let mut diagnostic = Diagnostic::error(title, site.left.span, format!("{}: {which} {}", x.ty(), a.described()))
-                .label(site.right.span, format!("{}: {which} {}", y.ty(), b.described()));
+            let mut diagnostic =
+                Diagnostic::error(title, site.left.span, format!("{}: {which} {}", x.ty(), a.described()))
+                    .label(site.right.span, format!("{}: {which} {}", y.ty(), b.described()));
             let texts = (self.short(site.left), self.short(site.right));
             if let (Some(left), Some(right)) = texts {
                 let column = |x: &super::value::Tensor, y: &super::value::Tensor| {
-                    x.rank() == 1 && y.axes.iter().rev().nth(1).is_some_and(|axis| axis.dim == x.axes.last().map_or_else(Dim::default, |a| a.dim.clone()))
+                    x.rank() == 1
+                        && y.axes.iter().rev().nth(1).is_some_and(|axis| {
+                            axis.dim == x.axes.last().map_or_else(Dim::default, |a| a.dim.clone())
+                        })
                 };
                 if column(x, y) {
                     diagnostic = diagnostic.hint(format!("`{left}[.., none] {} {right}`", site.op.symbol()));
@@ -185,7 +194,8 @@ impl<'a> Elaborator<'a> {
     }
 
     fn power(&mut self, site: &Site<'a>, a: &Value<'a>, b: &Value<'a>) -> Res<Value<'a>> {
-        let base = self.tensor(a, if let Value::Tensor(b) = b { Some(b.dtype) } else { None }, site.left.span)?;
+        let base =
+            self.tensor(a, if let Value::Tensor(b) = b { Some(b.dtype) } else { None }, site.left.span)?;
         let exponent = if let Value::Size(size) = b { size.as_int() } else { None };
         if base.dtype.is_complex() {
             return match exponent {
@@ -197,15 +207,23 @@ impl<'a> Elaborator<'a> {
                     Ok(power.into())
                 }
                 _ => {
-                    let diagnostic = Diagnostic::error("a complex number takes a whole exponent from 1 to 64", site.right.span, format!("this is {}", b.describe()))
-                        .label(site.left.span, base.ty());
+                    let diagnostic = Diagnostic::error(
+                        "a complex number takes a whole exponent from 1 to 64",
+                        site.right.span,
+                        format!("this is {}", b.describe()),
+                    )
+                    .label(site.left.span, base.ty());
                     Err(self.report(diagnostic.hint("polar(abs(z) ^ p, p * arg(z))")))
                 }
             };
         }
         if base.dtype.is_integer() && exponent.is_some_and(|n| n < 0) {
-            let diagnostic = Diagnostic::error("a whole number takes no negative exponent", site.right.span, format!("this is {}", b.describe()))
-                .label(site.left.span, base.ty());
+            let diagnostic = Diagnostic::error(
+                "a whole number takes no negative exponent",
+                site.right.span,
+                format!("this is {}", b.describe()),
+            )
+            .label(site.left.span, base.ty());
             return Err(self.report(diagnostic.hint("convert it: `f32(x) ^ -1`")));
         }
         let (tensors, _) = self.common(&[base.into(), b.clone()], None, site.op_span)?;
@@ -267,7 +285,7 @@ impl<'a> Elaborator<'a> {
                 let result = if site.op == B::Div { x.div(y) } else { x.rem(y) };
                 match result {
                     Some(size) => size,
-                    None => return Err(self.error(site.op_span, "division by zero", format!("{} is 0", y.described()))),
+                    None => return Err(self.error(site.op_span, "division by zero", zero_text(y))),
                 }
             }
             B::Pow => match self.exact_power(site, x, y)? {
@@ -327,17 +345,26 @@ impl<'a> Elaborator<'a> {
         let mut power = Dim::constant(1);
         for _ in 0..exponent.unsigned_abs() {
             power = &power * &x.dim;
-            if out_of_range(&Size::plain(power.clone())) && power.as_fraction().is_some() || overflowed(&Size::plain(power.clone())) {
+            if out_of_range(&Size::plain(power.clone())) && power.as_fraction().is_some()
+                || overflowed(&Size::plain(power.clone()))
+            {
                 return Err(overflow(self));
             }
         }
         if exponent < 0 {
             power = match Dim::constant(1).div(&power) {
                 Some(power) => power,
-                None => return Err(self.error(site.op_span, "division by zero", format!("{} is 0", x.described()))),
+                None => return Err(self.error(site.op_span, "division by zero", zero_text(x))),
             };
         }
         Ok(Some(Value::Size(Size::binary('^', power, x, y))))
+    }
+}
+
+fn zero_text(size: &Size) -> String {
+    match size.spelling {
+        super::size::Spelling::Value => "the divisor is 0".into(),
+        _ => format!("the divisor {} is 0", size),
     }
 }
 

@@ -76,7 +76,10 @@ impl Program {
     #[must_use]
     pub fn models(&self) -> Vec<&ast::Model> {
         let items = self.files.first().map_or(&[][..], |file| &file.ast.items);
-        items.iter().filter_map(|item| if let ast::Item::Model(model) = item { Some(model) } else { None }).collect()
+        items
+            .iter()
+            .filter_map(|item| if let ast::Item::Model(model) = item { Some(model) } else { None })
+            .collect()
     }
 
     /// Names of the functions that can be entered: those of the model, or those at the top level.
@@ -105,7 +108,10 @@ impl Program {
     #[must_use]
     pub fn tests(&self) -> Vec<&ast::Test> {
         let items = self.files.first().map_or(&[][..], |file| &file.ast.items);
-        items.iter().filter_map(|item| if let ast::Item::Test(test) = item { Some(test) } else { None }).collect()
+        items
+            .iter()
+            .filter_map(|item| if let ast::Item::Test(test) = item { Some(test) } else { None })
+            .collect()
     }
 }
 
@@ -114,12 +120,9 @@ pub(crate) fn item_ref(file: FileId, item: &ast::Item) -> Option<ItemRef<'_>> {
     match item {
         ast::Item::Const(item) => Some(ItemRef::Const(file, item)),
         ast::Item::Fn(item) => Some(ItemRef::Fn(file, item)),
-        ast::Item::Cell(cell) => Some(ItemRef::Kind(Decl {
-            file,
-            name: &cell.name,
-            hypers: &cell.hypers,
-            members: &cell.members,
-        })),
+        ast::Item::Cell(cell) => {
+            Some(ItemRef::Kind(Decl { file, name: &cell.name, hypers: &cell.hypers, members: &cell.members }))
+        }
         ast::Item::Model(model) => Some(ItemRef::Kind(model_decl(file, model))),
         ast::Item::Use(_) | ast::Item::Test(_) | ast::Item::Error(_) => None,
     }

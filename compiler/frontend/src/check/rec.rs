@@ -8,7 +8,7 @@ use super::region::{Region, RegionKind, Slot};
 use super::size::Size;
 use super::tensor::widen;
 use super::types::Stated;
-use super::value::{Tensor, TimeIndex, Value};
+use super::value::{Tensor, TimeIndex, Value, type_text};
 use crate::ast::{self, RecLine};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
@@ -29,6 +29,8 @@ pub(crate) struct Stepping<'a> {
     mapped: bool,
     saw_mapped: bool,
     lines: Vec<Line<'a>>,
+    /// A sequence that is read without its index, for the message when nothing is read with one.
+    candidate: Option<(String, Span, usize, String)>,
 }
 
 /// A line of an open recurrence.
@@ -97,7 +99,8 @@ impl<'a> Elaborator<'a> {
         for (n, line) in lines.iter().enumerate() {
             if let Some(first) = lines.iter().take(n).find(|first| first.name.text == line.name.text) {
                 let title = format!("`{}` is defined twice in one recurrence", line.name.text);
-                let diagnostic = Diagnostic::error(title, line.name.span, "again here").label(first.name.span, "first here");
+                let diagnostic = Diagnostic::error(title, line.name.span, "again here")
+                    .label(first.name.span, "first here");
                 return Err(self.report(diagnostic));
             }
         }
@@ -118,11 +121,13 @@ impl<'a> Elaborator<'a> {
             let counters = (self.sites, self.next_rec);
             let open = types.iter().any(Option::is_none);
             self.lenient += usize::from(open);
-            let (pass, failed) =
-                self.quietly(|cx| cx.pass(rec, lines, &types, length.clone(), mapped));
+            let poisoned = std::mem::take(&mut self.poisoned);
+            let (pass, failed) = self.quietly(|cx| cx.pass(rec, lines, &types, length.clone(), mapped));
             self.lenient -= usize::from(open);
-            let learnt = pass.types.iter().zip(&types).any(|(found, known)| found.is_some() && known.is_none());
-            if failed && !(open && learnt) {
+            let reported = std::mem::replace(&mut self.poisoned, poisoned);
+            let learnt =
+                pass.types.iter().zip(&types).any(|(found, known)| found.is_some() && known.is_none());
+            if reported || (failed && !(open && learnt)) {
                 (self.sites, self.next_rec) = counters;
                 self.pass(rec, lines, &types, length, mapped);
                 return Err(Reported);
@@ -142,7 +147,7 @@ impl<'a> Elaborator<'a> {
                     mapped |= start.lead > 0;
                     let start = Stated { dtype: start.dtype, axes: start.axes };
                     *ty = Some(match ty.take() {
-                        Some(ty) => self.join(&ty, &start, line.span)?,
+                        Some(ty) => self.join_start(line, &ty, &start, span)?,
                         None => start,
                     });
                 }
@@ -154,7 +159,12 @@ impl<'a> Elaborator<'a> {
             }
             let stands = found.iter().zip(&types).all(|(a, b)| same(a.as_ref(), b.as_ref()));
             if stands && mapped == pass.stepping.mapped {
-                let unknown = pass.stepping.lines.iter().zip(&found).position(|(line, ty)| line.depth > 0 && ty.is_none());
+                let unknown = pass
+                    .stepping
+                    .lines
+                    .iter()
+                    .zip(&found)
+                    .position(|(line, ty)| line.depth > 0 && ty.is_none());
                 if found.iter().all(Option::is_some) && unknown.is_none() {
                     return Ok(Some(pass));
                 }
@@ -165,14 +175,17 @@ impl<'a> Elaborator<'a> {
         }
         let names: Vec<&str> = lines.iter().map(|line| line.name.text.as_str()).collect();
         let title = format!("the type of {} does not settle", super::call::quoted(&names));
-        let diagnostic = Diagnostic::error(title, rec.span, "each step gives another type than the one before");
+        let diagnostic =
+            Diagnostic::error(title, rec.span, "each step gives another type than the one before");
         let name = names.first().copied().unwrap_or("c");
         Err(self.report(diagnostic.hint(format!("state it: `rec {name}[t]: f32[..] = ..`"))))
     }
 
     fn untyped(&mut self, lines: &[&'a ast::Define], found: &[Option<Stated>]) -> Res<Option<Pass<'a>>> {
         let inside = self.frames.iter().any(|frame| !frame.recs.is_empty());
-        let Some((line, _)) = lines.iter().zip(found).find(|(_, ty)| ty.is_none()) else { return Err(Reported) };
+        let Some((line, _)) = lines.iter().zip(found).find(|(_, ty)| ty.is_none()) else {
+            return Err(Reported);
+        };
         if inside {
             return Ok(None);
         }
@@ -180,6 +193,17 @@ impl<'a> Elaborator<'a> {
         let title = format!("the type of `{name}` cannot be found");
         let diagnostic = Diagnostic::error(title, line.span, "it depends on its own earlier entries alone");
         Err(self.report(diagnostic.hint(format!("state it: `rec {name}[{index}]: f32[..] = ..`"))))
+    }
+
+    /// The type of a line and of what precedes it.
+    fn join_start(&mut self, line: &'a ast::Define, ty: &Stated, start: &Stated, span: Span) -> Res<Stated> {
+        if let (Ok(joined), false) = self.quietly(|cx| cx.join(ty, start, line.span)) {
+            return Ok(joined);
+        }
+        let title = format!("the start of `{}` does not fit its entries", line.name.text);
+        let fact = format!("this is {}", type_text(start.dtype, &start.axes));
+        let entry = format!("an entry is {}", type_text(ty.dtype, &ty.axes));
+        Err(self.report(Diagnostic::error(title, span, fact).label(line.name.span, entry)))
     }
 
     /// The type that holds both: wider elements, broadcast shape.
@@ -228,6 +252,7 @@ impl<'a> Elaborator<'a> {
             mapped,
             saw_mapped: false,
             lines: states.collect(),
+            candidate: None,
         };
         let frame = self.frame();
         frame.recs.push(stepping);
@@ -258,6 +283,7 @@ impl<'a> Elaborator<'a> {
             mapped,
             saw_mapped: false,
             lines: Vec::new(),
+            candidate: None,
         });
         if let RegionKind::Step { saw_mapped, .. } = region.kind {
             stepping.saw_mapped |= saw_mapped;
@@ -357,8 +383,12 @@ impl<'a> Elaborator<'a> {
         let direction = if time.offset < 0 { Direction::Forward } else { Direction::Backward };
         match stepping.direction {
             Some((other, first)) if other != direction => {
-                let diagnostic = Diagnostic::error("a recurrence reads earlier entries or later ones, not both", span, "this runs the other way")
-                    .label(first, "this sets the direction");
+                let diagnostic = Diagnostic::error(
+                    "a recurrence reads earlier entries or later ones, not both",
+                    span,
+                    "this runs the other way",
+                )
+                .label(first, "this sets the direction");
                 return Err(self.report(diagnostic.hint("two recurrences, one each way")));
             }
             Some(_) => {}
@@ -390,13 +420,19 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn read_sequence(&mut self, base: &Tensor, time: TimeIndex, span: Span) -> Res<Tensor> {
         let Some(stepping) = self.stepping_of(time.rec).cloned() else { return Err(Reported) };
         let Some(length) = base.axes.first().cloned() else {
-            let diagnostic = Diagnostic::error("a scalar has no entries", span, format!("this is {}", base.ty()));
+            let diagnostic =
+                Diagnostic::error("a scalar has no entries", span, format!("this is {}", base.ty()));
             return Err(self.report(diagnostic.hint("leave out the index: it is a constant")));
         };
         match &stepping.length {
             Some(known) if known.dim != length.dim => {
                 let title = "the sequences of a recurrence have one length";
-                let fact = format!("{}: its length is {}, that of an earlier one {}", base.ty(), length.described(), known.described());
+                let fact = format!(
+                    "{}: its length is {}, that of an earlier one {}",
+                    base.ty(),
+                    length.described(),
+                    known.described()
+                );
                 return Err(self.error(span, title, fact));
             }
             Some(_) => {}
@@ -446,6 +482,14 @@ impl<'a> Elaborator<'a> {
             return value;
         }
         let Value::Tensor(tensor) = &value else { return value };
+        let ty = tensor.ty();
+        if let Some(stepping) = self.frame().recs.last_mut()
+            && stepping.candidate.as_ref().is_none_or(|(_, _, rank, _)| *rank < tensor.rank())
+            && tensor.region < stepping.region
+            && tensor.axes.first().is_some_and(|axis| axis.as_int().is_none())
+        {
+            stepping.candidate = Some((name.to_owned(), span, tensor.rank(), ty));
+        }
         let open = self.frame().recs.iter().rev().find_map(|stepping| {
             let length = stepping.length.as_ref()?;
             let first = tensor.axes.first()?;
@@ -479,8 +523,14 @@ impl<'a> Elaborator<'a> {
         let Some(length) = stepping.length.clone() else {
             let index = lines.first().map_or("t", |line| line.index.text.as_str());
             let title = "nothing says how long this recurrence is";
-            let diagnostic = Diagnostic::error(title, rec.span, format!("no sequence is indexed by `{index}`"));
-            return Err(self.report(diagnostic.hint(format!("read a sequence: `x[{index}]`"))));
+            let diagnostic =
+                Diagnostic::error(title, rec.span, format!("no sequence is indexed by `{index}`"));
+            return Err(self.report(match stepping.candidate {
+                Some((name, span, _, ty)) => diagnostic
+                    .label(span, format!("{ty}: the whole sequence"))
+                    .hint(format!("`{name}[{index}]` is its entry")),
+                None => diagnostic.hint(format!("read a sequence: `x[{index}]`")),
+            }));
         };
         let lead = if stepping.mapped { self.lead_dims() } else { Vec::new() };
         self.regions.push(region);
@@ -511,10 +561,14 @@ impl<'a> Elaborator<'a> {
             Slot::Sequence(_) => (2, 0, 0),
             Slot::Carried(_) | Slot::Constant(_) | Slot::Stacked(..) => (3, 0, 0),
         });
-        let sequences: Vec<ValueId> =
-            slots.iter().filter_map(|slot| if let Slot::Sequence(id) = slot { Some(*id) } else { None }).collect();
-        let constants: Vec<ValueId> =
-            slots.iter().filter_map(|slot| if let Slot::Constant(id) = slot { Some(*id) } else { None }).collect();
+        let sequences: Vec<ValueId> = slots
+            .iter()
+            .filter_map(|slot| if let Slot::Sequence(id) = slot { Some(*id) } else { None })
+            .collect();
+        let constants: Vec<ValueId> = slots
+            .iter()
+            .filter_map(|slot| if let Slot::Constant(id) = slot { Some(*id) } else { None })
+            .collect();
         let parent = self.innermost();
         let mut operands: Vec<ValueId> = sequences.iter().chain(&constants).copied().collect();
         for state in &states {

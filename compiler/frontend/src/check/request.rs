@@ -167,7 +167,9 @@ impl Program {
                 let given = cx.hyperparameters(decl, entry.preset, settings)?;
                 let instance = cx.model(decl, given);
                 let Ok(instance) = instance else { return Err(Failure::Source(cx.into_diagnostics())) };
-                let Some(function) = decl.function(entry.function) else { return Err(self.no_function(entry)) };
+                let Some(function) = decl.function(entry.function) else {
+                    return Err(self.no_function(entry));
+                };
                 (decl.file, Some(instance), function)
             }
             None => {
@@ -175,7 +177,9 @@ impl Program {
                     let title = format!("the function `{}` has no hyperparameter `{name}`", entry.function);
                     return Err(Failure::Request { title, hint: None });
                 }
-                let Some(function) = self.top_function(entry.function) else { return Err(self.no_function(entry)) };
+                let Some(function) = self.top_function(entry.function) else {
+                    return Err(self.no_function(entry));
+                };
                 (self.root(), None, function)
             }
         };
@@ -312,7 +316,8 @@ impl<'a> Elaborator<'a> {
         }
         self.frames.pop();
         let given: Vec<Option<Value<'a>>> = hypers.iter().map(|name| values.get(name).cloned()).collect();
-        let missing = decl.hypers.iter().zip(&given).find(|(hyper, value)| hyper.default.is_none() && value.is_none());
+        let missing =
+            decl.hypers.iter().zip(&given).find(|(hyper, value)| hyper.default.is_none() && value.is_none());
         if let Some((hyper, _)) = missing {
             let name = &hyper.name.text;
             let title = format!("the hyperparameter `{name}` of `{}` has no value", decl.name.text);
@@ -322,7 +327,11 @@ impl<'a> Elaborator<'a> {
     }
 
     /// What a preset sets; unknown and repeated names are reported.
-    pub(crate) fn preset_values(&mut self, decl: Decl<'a>, preset: &'a ast::Preset) -> HashMap<&'a str, Value<'a>> {
+    pub(crate) fn preset_values(
+        &mut self,
+        decl: Decl<'a>,
+        preset: &'a ast::Preset,
+    ) -> HashMap<&'a str, Value<'a>> {
         let mut values: HashMap<&'a str, Value<'a>> = HashMap::new();
         for setting in &preset.settings {
             let name = setting.name.text.as_str();
@@ -331,7 +340,11 @@ impl<'a> Elaborator<'a> {
                 let title = format!("`{}` has no hyperparameter `{name}`", decl.name.text);
                 let names = decl.hypers.iter().map(|hyper| hyper.name.text.as_str());
                 let close = suggestion(name, names);
-                let diagnostic = Diagnostic::error(title, setting.name.span, format!("in the preset `{}`", preset.name.text));
+                let diagnostic = Diagnostic::error(
+                    title,
+                    setting.name.span,
+                    format!("in the preset `{}`", preset.name.text),
+                );
                 self.report(match close {
                     Some(close) => diagnostic.hint(format!("did you mean `{close}`?")),
                     None => diagnostic,
@@ -345,7 +358,11 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Makes a model.
-    pub(crate) fn model(&mut self, decl: Decl<'a>, given: Vec<Option<Value<'a>>>) -> Result<InstanceId, Reported> {
+    pub(crate) fn model(
+        &mut self,
+        decl: Decl<'a>,
+        given: Vec<Option<Value<'a>>>,
+    ) -> Result<InstanceId, Reported> {
         let scope = Rc::new(Scope { file: decl.file, instance: None, locals: Vec::new() });
         let instance = self.make(decl, given, &[], &scope, &[], decl.name.span)?;
         if self.failed() { Err(Reported) } else { Ok(instance) }
@@ -370,7 +387,8 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn param_infos(&self) -> Vec<ParamInfo> {
         let each = self.params.iter().filter_map(|param| {
             let shape = param.shape.as_ref()?;
-            let sizes = shape.iter().map(|axis| usize::try_from(axis.as_int()?).ok()).collect::<Option<Vec<_>>>()?;
+            let sizes =
+                shape.iter().map(|axis| usize::try_from(axis.as_int()?).ok()).collect::<Option<Vec<_>>>()?;
             Some(ParamInfo {
                 path: param.name(),
                 dtype: param.dtype,
@@ -382,7 +400,11 @@ impl<'a> Elaborator<'a> {
     }
 
     /// Elaborates a test block.
-    pub(crate) fn test(&mut self, file: FileId, test: &'a ast::Test) -> Result<(Graph, Vec<Assertion>), Reported> {
+    pub(crate) fn test(
+        &mut self,
+        file: FileId,
+        test: &'a ast::Test,
+    ) -> Result<(Graph, Vec<Assertion>), Reported> {
         self.regions = vec![Region::new("test", RegionKind::Root)];
         self.assertions = Some(Vec::new());
         self.frames = vec![Frame::new(file, None)];
@@ -399,7 +421,8 @@ impl<'a> Elaborator<'a> {
             let mut numbers = Vec::with_capacity(one.values.len());
             for (side, value) in one.values.into_iter().enumerate() {
                 numbers.push(outputs.len());
-                let name = if side == 0 { format!("assertion.{n}") } else { format!("assertion.{n}.expected") };
+                let name =
+                    if side == 0 { format!("assertion.{n}") } else { format!("assertion.{n}.expected") };
                 outputs.push((name, value));
             }
             assertions.push(Assertion { check: one.check, span: one.span, outputs: numbers });

@@ -252,11 +252,8 @@ impl<'a> Elaborator<'a> {
     /// `condition ? a : b`, elementwise; a and b of one element type.
     pub(crate) fn select_op(&mut self, c: &Tensor, a: &Tensor, b: &Tensor, span: Span) -> Res<Tensor> {
         let axes = self.broadcast_axes(&[c, a, b], span, "this choice")?;
-        let (c, a, b) = (
-            self.aligned(c, axes.len())?,
-            self.aligned(a, axes.len())?,
-            self.aligned(b, axes.len())?,
-        );
+        let (c, a, b) =
+            (self.aligned(c, axes.len())?, self.aligned(a, axes.len())?, self.aligned(b, axes.len())?);
         self.emit(Op::Select, &[&c, &a, &b], axes)
     }
 
@@ -278,7 +275,8 @@ impl<'a> Elaborator<'a> {
         for tensor in tensors {
             let skipped = rank - tensor.rank();
             for (n, size) in tensor.axes.iter().enumerate() {
-                let (Some(axis), Some(source)) = (axes.get_mut(n + skipped), from.get_mut(n + skipped)) else {
+                let (Some(axis), Some(source)) = (axes.get_mut(n + skipped), from.get_mut(n + skipped))
+                else {
                     continue;
                 };
                 if size.is_one() {
@@ -289,7 +287,8 @@ impl<'a> Elaborator<'a> {
                     *source = Some(tensor);
                 } else if axis.dim != size.dim {
                     let (left, right) = (source.map_or_else(String::new, Tensor::ty), tensor.ty());
-                    let fact = format!("{left} and {right}: {} against {}", axis.described(), size.described());
+                    let fact =
+                        format!("{left} and {right}: {} against {}", axis.described(), size.described());
                     return Err(self.error(span, format!("shapes do not line up in {what}"), fact));
                 } else if matches!(axis.spelling, Spelling::Value) {
                     *axis = size.clone();

@@ -32,7 +32,8 @@ impl<'a> Elaborator<'a> {
     /// `assert(c)`, `assert_close(a, b, tol)`
     pub(crate) fn assertion(&mut self, args: &[ArgValue<'a>], close: bool, span: Span) -> Res<Value<'a>> {
         if self.assertions.is_none() || self.frames.len() > 1 || self.regions.len() > 1 {
-            let diagnostic = Diagnostic::error("assertions stand in test blocks", span, "this runs with the model");
+            let diagnostic =
+                Diagnostic::error("assertions stand in test blocks", span, "this runs with the model");
             return Err(self.report(diagnostic.hint("test \"..\" { assert(c) }")));
         }
         if args.iter().any(|arg| arg.value.has_error()) {
@@ -48,12 +49,17 @@ impl<'a> Elaborator<'a> {
 
     fn holds(&mut self, args: &[ArgValue<'a>], span: Span) -> Res<(Check, Vec<super::value::Tensor>)> {
         let [condition] = args else {
-            let diagnostic = Diagnostic::error("`assert` takes one condition", span, format!("{} are given", args.len()));
+            let diagnostic =
+                Diagnostic::error("`assert` takes one condition", span, format!("{} are given", args.len()));
             return Err(self.report(diagnostic.hint("assert(x > 0)")));
         };
         let tensor = self.tensor(&condition.value, None, condition.span)?;
         if tensor.dtype != DType::Bool {
-            let diagnostic = Diagnostic::error("`assert` takes a bool", condition.span, format!("this is {}", tensor.ty()));
+            let diagnostic = Diagnostic::error(
+                "`assert` takes a bool",
+                condition.span,
+                format!("this is {}", tensor.ty()),
+            );
             return Err(self.report(diagnostic.hint("assert(x > 0)")));
         }
         Ok((Check::True, vec![tensor]))
@@ -70,7 +76,8 @@ impl<'a> Elaborator<'a> {
             Value::Size(size) if size.as_float().is_some() => size.as_float().unwrap_or(0.0),
             other => {
                 let fact = format!("this is {}", other.describe());
-                let diagnostic = Diagnostic::error("a tolerance is a number known when compiling", tolerance.span, fact);
+                let diagnostic =
+                    Diagnostic::error("a tolerance is a number known when compiling", tolerance.span, fact);
                 return Err(self.report(diagnostic.hint("1e-6")));
             }
         };
@@ -82,7 +89,8 @@ impl<'a> Elaborator<'a> {
         let [x, y] = tensors.as_slice() else { return Err(Reported) };
         let shapes = x.rank() == y.rank() && x.axes.iter().zip(&y.axes).all(|(a, b)| a.dim == b.dim);
         if !shapes {
-            let diagnostic = Diagnostic::error("`assert_close` compares values of one shape", a.span, x.ty()).label(b.span, y.ty());
+            let diagnostic = Diagnostic::error("`assert_close` compares values of one shape", a.span, x.ty())
+                .label(b.span, y.ty());
             return Err(self.report(diagnostic));
         }
         Ok((Check::Close { tolerance }, vec![x.clone(), y.clone()]))

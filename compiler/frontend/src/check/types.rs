@@ -24,7 +24,8 @@ impl<'a> Elaborator<'a> {
             return Ok(dtype);
         }
         let title = format!("unknown type `{}`", ty.name.text);
-        let diagnostic = Diagnostic::error(title, ty.name.span, "f32 f16 bf16 f64 c64 i32 u8 bool are the types");
+        let diagnostic =
+            Diagnostic::error(title, ty.name.span, "f32 f16 bf16 f64 c64 i32 u8 bool are the types");
         Err(self.report(match suggestion(&ty.name.text, DType::ALL.into_iter().map(DType::name)) {
             Some(close) => diagnostic.hint(format!("did you mean `{close}`?")),
             None => diagnostic.hint("f32"),
@@ -56,9 +57,14 @@ impl<'a> Elaborator<'a> {
             Value::Size(size) => size.clone(),
             Value::Error | Value::Hole => return Err(Reported),
             Value::Float(number) => {
-                let diagnostic = Diagnostic::error("a dimension is whole", span, format!("this is the float {number}"));
+                let diagnostic =
+                    Diagnostic::error("a dimension is whole", span, format!("this is the float {number}"));
                 #[expect(clippy::cast_possible_truncation, reason = "only printed")]
-                let hint = if number.fract() == 0.0 { format!("{}", *number as i64) } else { format!("floor({number})") };
+                let hint = if number.fract() == 0.0 {
+                    format!("{}", *number as i64)
+                } else {
+                    format!("floor({number})")
+                };
                 return Err(self.report(diagnostic.hint(hint)));
             }
             other => {
@@ -68,18 +74,19 @@ impl<'a> Elaborator<'a> {
         };
         if let Some((n, d)) = size.dim.as_fraction() {
             if d != 1 {
-                let fact = format!("{} is {n} / {d}", size.described());
+                let fact = format!("{} is not whole", fraction(&size, n, d));
                 let diagnostic = Diagnostic::error("a dimension is not whole", span, fact);
                 return Err(self.report(diagnostic.hint(format!("floor({size}), or sizes that divide"))));
             }
             if n < 0 {
-                return Err(self.error(span, "a dimension is negative", format!("{} is {n}", size.described())));
+                return Err(self.error(span, "a dimension is negative", value_text(&size)));
             }
             if i32::try_from(n).is_err() {
-                return Err(self.error(span, "a dimension does not fit into 32 bits", format!("{} is {n}", size.described())));
+                return Err(self.error(span, "a dimension does not fit into 32 bits", value_text(&size)));
             }
         } else if !size.dim.is_integral() && !self.generic {
-            let message = format!("`{size}` is not a whole number for this length of {}", self.inputs_with(&size.dim));
+            let message =
+                format!("`{size}` is not a whole number for this length of {}", self.inputs_with(&size.dim));
             self.require(Require::Whole(size.dim.clone()), message);
         }
         Ok(size)
@@ -89,8 +96,10 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn inputs_with(&self, dim: &Dim) -> String {
         let names = dim.names();
         let inputs = self.regions.first().map_or(&[][..], |root| &root.builder.graph().inputs);
-        let mentions = |input: &&tensc_ir::Input| input.ty.shape.iter().any(|d| names.iter().any(|n| d.mentions(n)));
-        let names: Vec<String> = inputs.iter().filter(mentions).map(|input| format!("`{}`", input.name)).collect();
+        let mentions =
+            |input: &&tensc_ir::Input| input.ty.shape.iter().any(|d| names.iter().any(|n| d.mentions(n)));
+        let names: Vec<String> =
+            inputs.iter().filter(mentions).map(|input| format!("`{}`", input.name)).collect();
         if names.is_empty() { "the inputs".into() } else { names.join(", ") }
     }
 
@@ -115,25 +124,29 @@ impl<'a> Elaborator<'a> {
         }
         let expected = type_text(stated.dtype, &stated.axes);
         if value.is_literal() && stated.dtype.is_integer() && has_fraction(value) {
-            let diagnostic = Diagnostic::error("a number with a fraction for a whole-number type", span, value.describe())
-                .label(declared, format!("{what} is {expected}"));
+            let diagnostic =
+                Diagnostic::error("a number with a fraction for a whole-number type", span, value.describe())
+                    .label(declared, format!("{what} is {expected}"));
             return Err(self.report(diagnostic));
         }
         let tensor = self.tensor(value, Some(stated.dtype), span)?;
-        let scalar = value.is_literal() && !matches!(value, Value::List(_)) || matches!(value, Value::Bool(_));
+        let scalar =
+            value.is_literal() && !matches!(value, Value::List(_)) || matches!(value, Value::Bool(_));
         let tensor = if scalar { self.broadcast_to(&tensor, &stated.axes)? } else { tensor };
         let tensor = self.widened(tensor, stated.dtype, span, declared, &expected, what)?;
         if tensor.rank() != stated.axes.len() {
             let fact = format!("this is {}", tensor.ty());
-            let diagnostic = Diagnostic::error("a value has another number of axes than its type says", span, fact)
-                .label(declared, format!("{what} is {expected}"));
+            let diagnostic =
+                Diagnostic::error("a value has another number of axes than its type says", span, fact)
+                    .label(declared, format!("{what} is {expected}"));
             return Err(self.report(diagnostic));
         }
         for (n, (found, wanted)) in tensor.axes.iter().zip(&stated.axes).enumerate() {
             if found.dim != wanted.dim {
                 let fact = format!("this is {}: axis {n} is {}", tensor.ty(), found.described());
-                let diagnostic = Diagnostic::error("a value has another shape than its type says", span, fact)
-                    .label(declared, format!("{what} is {expected}: axis {n} is {}", wanted.described()));
+                let diagnostic =
+                    Diagnostic::error("a value has another shape than its type says", span, fact)
+                        .label(declared, format!("{what} is {expected}: axis {n} is {}", wanted.described()));
                 return Err(self.report(diagnostic));
             }
         }
@@ -154,9 +167,26 @@ impl<'a> Elaborator<'a> {
             return self.cast(tensor, dtype);
         }
         let hint = if tensor.dtype.is_complex() { "re(x)".to_owned() } else { format!("{dtype}(x)") };
-        let diagnostic = Diagnostic::error("a value does not narrow by itself", span, format!("this is {}", tensor.ty()))
-            .label(declared, format!("{what} is {expected}"))
-            .hint(format!("convert it: `{hint}`"));
+        let diagnostic =
+            Diagnostic::error("a value does not narrow by itself", span, format!("this is {}", tensor.ty()))
+                .label(declared, format!("{what} is {expected}"))
+                .hint(format!("convert it: `{hint}`"));
         Err(self.report(diagnostic))
+    }
+}
+
+/// `D / H = 7 / 2`, or `7 / 2` alone.
+fn fraction(size: &Size, numerator: i128, denominator: i128) -> String {
+    match size.spelling {
+        super::size::Spelling::Value => format!("{numerator} / {denominator}"),
+        _ => format!("{size} = {numerator} / {denominator}"),
+    }
+}
+
+/// `D - 5 is -1`, or `this is -1`.
+fn value_text(size: &Size) -> String {
+    match size.spelling {
+        super::size::Spelling::Value => format!("this is {}", size.dim),
+        _ => format!("{size} is {}", size.dim),
     }
 }

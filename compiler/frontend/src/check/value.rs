@@ -107,10 +107,9 @@ impl<'a> Decl<'a> {
     pub(crate) fn functions(&self) -> impl Iterator<Item = &'a ast::Fn> + use<'a> {
         self.members.iter().filter_map(|member| match member {
             ast::Member::Fn(function) => Some(function),
-            ast::Member::Param(_)
-            | ast::Member::Cell(_)
-            | ast::Member::Preset(_)
-            | ast::Member::Error(_) => None,
+            ast::Member::Param(_) | ast::Member::Cell(_) | ast::Member::Preset(_) | ast::Member::Error(_) => {
+                None
+            }
         })
     }
 
@@ -123,10 +122,9 @@ impl<'a> Decl<'a> {
     pub(crate) fn params(&self) -> impl Iterator<Item = &'a ast::Param> + use<'a> {
         self.members.iter().filter_map(|member| match member {
             ast::Member::Param(param) => Some(param),
-            ast::Member::Fn(_)
-            | ast::Member::Cell(_)
-            | ast::Member::Preset(_)
-            | ast::Member::Error(_) => None,
+            ast::Member::Fn(_) | ast::Member::Cell(_) | ast::Member::Preset(_) | ast::Member::Error(_) => {
+                None
+            }
         })
     }
 
@@ -134,9 +132,7 @@ impl<'a> Decl<'a> {
     pub(crate) fn presets(&self) -> impl Iterator<Item = &'a ast::Preset> + use<'a> {
         self.members.iter().filter_map(|member| match member {
             ast::Member::Preset(preset) => Some(preset),
-            ast::Member::Fn(_) | ast::Member::Cell(_) | ast::Member::Param(_) | ast::Member::Error(_) => {
-                None
-            }
+            ast::Member::Fn(_) | ast::Member::Cell(_) | ast::Member::Param(_) | ast::Member::Error(_) => None,
         })
     }
 }

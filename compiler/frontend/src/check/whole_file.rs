@@ -7,6 +7,7 @@ use super::elaborator::{Elaborator, Frame};
 use super::load::{Loader, load};
 use super::program::{ItemRef, Program, item_ref};
 use super::request::with_stack;
+use super::scopes::unknown_names;
 use super::value::{Decl, Value};
 use crate::ast::{self, Item, Member};
 use crate::diagnostic::Diagnostic;
@@ -28,6 +29,7 @@ fn problems(program: &Program) -> Vec<Diagnostic> {
     let root = program.root();
     let Some(file) = program.ast(root) else { return Vec::new() };
     let mut cx = Elaborator::new(program, "check");
+    unknown_names(&mut cx, root, &file.items);
     for item in &file.items {
         duplicates(&mut cx, item);
         if let Item::Const(item) = item {
@@ -74,7 +76,9 @@ impl<'a> Elaborator<'a> {
 
     fn model_problems(&mut self, decl: Decl<'a>) {
         let known = |values: &HashMap<&'a str, Value<'a>>| {
-            decl.hypers.iter().all(|hyper| hyper.default.is_some() || values.contains_key(hyper.name.text.as_str()))
+            decl.hypers
+                .iter()
+                .all(|hyper| hyper.default.is_some() || values.contains_key(hyper.name.text.as_str()))
         };
         self.instantiated(decl, &HashMap::new(), known(&HashMap::new()));
         for preset in decl.presets() {
@@ -113,7 +117,8 @@ impl<'a> Elaborator<'a> {
         given: Vec<Option<Value<'a>>>,
         wanted: impl Fn(&Self, &'a ast::Fn) -> bool,
     ) {
-        let scope = std::rc::Rc::new(super::value::Scope { file: decl.file, instance: None, locals: Vec::new() });
+        let scope =
+            std::rc::Rc::new(super::value::Scope { file: decl.file, instance: None, locals: Vec::new() });
         let Ok(instance) = self.make(decl, given, &[], &scope, &[], decl.name.span) else { return };
         for function in decl.functions() {
             if wanted(self, function) {

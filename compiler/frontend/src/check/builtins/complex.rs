@@ -13,7 +13,8 @@ fn part<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>, n: usize) -> Res<Tensor> {
     let x = cx.arg_float(call, n)?;
     cx.no_complex(call.builtin.name, &x, call.span_of(n))?;
     if x.dtype == DType::F64 {
-        let diagnostic = Diagnostic::error("f64 and c64 do not mix", call.span_of(n), format!("this is {}", x.ty()));
+        let diagnostic =
+            Diagnostic::error("f64 and c64 do not mix", call.span_of(n), format!("this is {}", x.ty()));
         return Err(cx.report(diagnostic.hint("narrow the f64 first: `f32(x)`")));
     }
     cx.cast(x, DType::F32)
@@ -61,7 +62,8 @@ pub(super) fn arg<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
     let z = cx.arg_float(call, 0)?;
     let z = if z.dtype == DType::F64 { z } else { cx.cast(z, DType::C64)? };
     if z.dtype == DType::F64 {
-        let diagnostic = Diagnostic::error("f64 and c64 do not mix", call.span_of(0), format!("this is {}", z.ty()));
+        let diagnostic =
+            Diagnostic::error("f64 and c64 do not mix", call.span_of(0), format!("this is {}", z.ty()));
         return Err(cx.report(diagnostic.hint("narrow the f64 first: `f32(x)`")));
     }
     Ok(cx.unary_op(UnaryOp::Arg, &z)?.into())

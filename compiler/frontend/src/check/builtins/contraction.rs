@@ -27,7 +27,8 @@ impl<'a> Elaborator<'a> {
     /// A contraction by labels of logical axes; the lead comes first.
     fn contract(&mut self, a: &Tensor, b: &Tensor, labels: [&[u8]; 3], axes: Vec<Size>) -> Res<Tensor> {
         let lead = a.lead.max(b.lead);
-        let front: Vec<u8> = (0..lead).map(|n| 200_u8.saturating_add(u8::try_from(n).unwrap_or(50))).collect();
+        let front: Vec<u8> =
+            (0..lead).map(|n| 200_u8.saturating_add(u8::try_from(n).unwrap_or(50))).collect();
         let with = |tensor: &Tensor, own: &[u8]| -> Vec<u8> {
             let front = if tensor.lead > 0 { front.as_slice() } else { &[] };
             front.iter().chain(own).copied().collect()
@@ -45,7 +46,11 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn matmul(&mut self, site: &Site<'a>, a: &Tensor, b: &Tensor) -> Res<Tensor> {
         for (tensor, expr) in [(a, site.left), (b, site.right)] {
             if tensor.rank() == 0 {
-                let diagnostic = Diagnostic::error("`@` takes vectors and matrices", expr.span, format!("this is {}", tensor.ty()));
+                let diagnostic = Diagnostic::error(
+                    "`@` takes vectors and matrices",
+                    expr.span,
+                    format!("this is {}", tensor.ty()),
+                );
                 return Err(self.report(diagnostic.hint("multiply scalars with `*`")));
             }
         }
@@ -72,8 +77,12 @@ impl<'a> Elaborator<'a> {
                 (Some(p), Some(q)) => {
                     if p.dim != q.dim {
                         let title = "shapes do not line up in `@`";
-                        let diagnostic = Diagnostic::error(title, site.left.span, format!("{}: {} in front", a.ty(), p.described()))
-                            .label(site.right.span, format!("{}: {} in front", b.ty(), q.described()));
+                        let diagnostic = Diagnostic::error(
+                            title,
+                            site.left.span,
+                            format!("{}: {} in front", a.ty(), p.described()),
+                        )
+                        .label(site.right.span, format!("{}: {} in front", b.ty(), q.described()));
                         return Err(self.report(diagnostic));
                     }
                     axes.push(p);
@@ -105,7 +114,13 @@ impl<'a> Elaborator<'a> {
     }
 
     /// An operand without those batch axes of 1 that the other operand stretches, the rest, and their labels from the right.
-    fn batch(&mut self, x: &Tensor, count: usize, other: &Tensor, theirs: usize) -> Res<(Tensor, Vec<Size>, Vec<u8>)> {
+    fn batch(
+        &mut self,
+        x: &Tensor,
+        count: usize,
+        other: &Tensor,
+        theirs: usize,
+    ) -> Res<(Tensor, Vec<Size>, Vec<u8>)> {
         let mut kept = Vec::new();
         let mut labels = Vec::new();
         for (n, axis) in x.axes.iter().take(count).enumerate() {
@@ -166,7 +181,11 @@ pub(super) fn outer<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> 
     let (a, b) = (cx.arg_tensor(call, 0)?, cx.arg_tensor(call, 1)?);
     for (n, tensor) in [&a, &b].into_iter().enumerate() {
         if tensor.rank() == 0 {
-            return Err(cx.error(call.span_of(n), "`outer` takes vectors", format!("this is {}", tensor.ty())));
+            return Err(cx.error(
+                call.span_of(n),
+                "`outer` takes vectors",
+                format!("this is {}", tensor.ty()),
+            ));
         }
     }
     let (a, b) = cx.factors(a, b, "outer", call.span)?;
@@ -182,12 +201,17 @@ pub(super) fn outer<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> 
 pub(super) fn einsum<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
     let span = call.span_of(0);
     let Some(Value::Str(text)) = call.get(0).map(|arg| &arg.value) else {
-        let diagnostic = Diagnostic::error("`einsum` takes its labels as text first", span, "this is no text");
+        let diagnostic =
+            Diagnostic::error("`einsum` takes its labels as text first", span, "this is no text");
         return Err(cx.report(diagnostic.hint("einsum(\"td,dk->tk\", x, w)")));
     };
     let count = call.args.iter().skip(1).flatten().count();
     let Some((inputs, result)) = parse(text) else {
-        let diagnostic = Diagnostic::error("these labels are not read", span, "letters, `,` between operands, `->` before the result");
+        let diagnostic = Diagnostic::error(
+            "these labels are not read",
+            span,
+            "letters, `,` between operands, `->` before the result",
+        );
         return Err(cx.report(diagnostic.hint("einsum(\"td,dk->tk\", x, w)")));
     };
     if inputs.len() != count {
@@ -204,7 +228,11 @@ pub(super) fn einsum<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a>
         }
         if tensor.rank() != labels.len() {
             let fact = format!("{} has {}", tensor.ty(), super::counted(tensor.rank(), "axis"));
-            let title = format!("`{}` labels {}", String::from_utf8_lossy(&labels), super::counted(labels.len(), "axis"));
+            let title = format!(
+                "`{}` labels {}",
+                String::from_utf8_lossy(&labels),
+                super::counted(labels.len(), "axis")
+            );
             return Err(cx.error(at, title, fact));
         }
         for (label, axis) in labels.iter().zip(&tensor.axes) {
@@ -212,8 +240,12 @@ pub(super) fn einsum<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a>
                 Some((_, size, _)) if size.dim == axis.dim => {}
                 Some((_, size, first)) => {
                     let title = format!("the label `{}` has two sizes", char::from(*label));
-                    let diagnostic = Diagnostic::error(title, at, format!("{}: here it is {}", tensor.ty(), axis.described()))
-                        .label(*first, format!("here it is {}", size.described()));
+                    let diagnostic = Diagnostic::error(
+                        title,
+                        at,
+                        format!("{}: here it is {}", tensor.ty(), axis.described()),
+                    )
+                    .label(*first, format!("here it is {}", size.described()));
                     return Err(cx.report(diagnostic));
                 }
                 None => sizes.push((*label, axis.clone(), at)),
@@ -239,7 +271,8 @@ pub(super) fn einsum<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a>
         (so_far, labels) = cx.pair(so_far, labels, next.clone(), own.clone(), &later, call.span)?;
     }
     let (so_far, labels) = cx.summed(so_far, labels, &|label| result.contains(label))?;
-    let order: Vec<usize> = result.iter().filter_map(|label| labels.iter().position(|l| l == label)).collect();
+    let order: Vec<usize> =
+        result.iter().filter_map(|label| labels.iter().position(|l| l == label)).collect();
     Ok(cx.permute(&so_far, &order)?.into())
 }
 
@@ -263,23 +296,38 @@ impl<'a> Elaborator<'a> {
             let masked = self.select_op(&on, &tensor, &zero, self.span)?;
             let mut axes = tensor.axes.clone();
             axes.remove(second);
-            tensor = self.emit(Op::Reduce { kind: ReduceKind::Sum, axes: vec![second + masked.lead] }, &[&masked], axes)?;
+            tensor = self.emit(
+                Op::Reduce { kind: ReduceKind::Sum, axes: vec![second + masked.lead] },
+                &[&masked],
+                axes,
+            )?;
             labels.remove(second);
         }
         Ok((tensor, labels))
     }
 
     /// Sums over labels that nothing needs any more.
-    fn summed(&mut self, tensor: Tensor, labels: Vec<u8>, needed: &dyn Fn(&u8) -> bool) -> Res<(Tensor, Vec<u8>)> {
-        let gone: Vec<usize> =
-            labels.iter().enumerate().filter(|(_, label)| !needed(label)).map(|(n, _)| n + tensor.lead).collect();
+    fn summed(
+        &mut self,
+        tensor: Tensor,
+        labels: Vec<u8>,
+        needed: &dyn Fn(&u8) -> bool,
+    ) -> Res<(Tensor, Vec<u8>)> {
+        let gone: Vec<usize> = labels
+            .iter()
+            .enumerate()
+            .filter(|(_, label)| !needed(label))
+            .map(|(n, _)| n + tensor.lead)
+            .collect();
         if gone.is_empty() {
             return Ok((tensor, labels));
         }
         let keep = |n: usize| !gone.contains(&(n + tensor.lead));
-        let axes = tensor.axes.iter().enumerate().filter(|(n, _)| keep(*n)).map(|(_, axis)| axis.clone()).collect();
+        let axes =
+            tensor.axes.iter().enumerate().filter(|(n, _)| keep(*n)).map(|(_, axis)| axis.clone()).collect();
         let left = labels.iter().enumerate().filter(|(n, _)| keep(*n)).map(|(_, label)| *label).collect();
-        let reduced = self.emit(Op::Reduce { kind: ReduceKind::Sum, axes: gone.clone() }, &[&tensor], axes)?;
+        let reduced =
+            self.emit(Op::Reduce { kind: ReduceKind::Sum, axes: gone.clone() }, &[&tensor], axes)?;
         Ok((reduced, left))
     }
 
@@ -310,9 +358,10 @@ impl<'a> Elaborator<'a> {
 }
 
 fn repeated(labels: &[u8]) -> Option<(usize, usize)> {
-    labels.iter().enumerate().find_map(|(n, label)| {
-        labels.iter().take(n).position(|l| l == label).map(|first| (first, n))
-    })
+    labels
+        .iter()
+        .enumerate()
+        .find_map(|(n, label)| labels.iter().take(n).position(|l| l == label).map(|first| (first, n)))
 }
 
 /// Labels of the operands and of the result; without `->` the result has those that stand once, sorted.
@@ -322,7 +371,8 @@ fn parse(text: &str) -> Option<(Vec<Vec<u8>>, Vec<u8>)> {
         Some((inputs, result)) => (inputs, Some(result)),
         None => (text.as_str(), None),
     };
-    let letters = |labels: &str| labels.bytes().all(|b| b.is_ascii_alphabetic()).then(|| labels.as_bytes().to_vec());
+    let letters =
+        |labels: &str| labels.bytes().all(|b| b.is_ascii_alphabetic()).then(|| labels.as_bytes().to_vec());
     let inputs: Vec<Vec<u8>> = inputs.split(',').map(letters).collect::<Option<_>>()?;
     let result = match result {
         Some(result) => letters(result)?,

@@ -10,7 +10,13 @@ use tensc_ir::{BinaryOp, DType, UnaryOp};
 type Result<'a> = Res<Value<'a>>;
 
 /// A primitive of floats: exact numbers and floats fold, whole numbers become f32.
-fn float<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>, op: UnaryOp, fold: fn(f64) -> f64, complex: bool) -> Result<'a> {
+fn float<'a>(
+    cx: &mut Elaborator<'a>,
+    call: &Call<'a>,
+    op: UnaryOp,
+    fold: fn(f64) -> f64,
+    complex: bool,
+) -> Result<'a> {
     if let Some(number) = known(call) {
         return Ok(Value::Float(fold(number)));
     }
@@ -205,7 +211,8 @@ pub(super) fn choose<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a>
     }
     let truth = cx.tensor(&c.value, None, c.span)?;
     if truth.dtype != DType::Bool {
-        let diagnostic = Diagnostic::error("a condition is a bool", c.span, format!("this is {}", truth.ty()));
+        let diagnostic =
+            Diagnostic::error("a condition is a bool", c.span, format!("this is {}", truth.ty()));
         return Err(cx.report(diagnostic.hint("compare it: `x != 0`")));
     }
     cx.choose(&truth, &a.value, &b.value, call.span)

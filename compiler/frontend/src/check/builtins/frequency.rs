@@ -13,7 +13,8 @@ fn transform<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>, kind: FftKind) -> Res
     let x = cx.arg_float(call, 0)?;
     let span = call.span_of(0);
     if x.dtype == DType::F64 {
-        let diagnostic = Diagnostic::error("Fourier transforms are in f32", span, format!("this is {}", x.ty()));
+        let diagnostic =
+            Diagnostic::error("Fourier transforms are in f32", span, format!("this is {}", x.ty()));
         return Err(cx.report(diagnostic.hint("f32(x)")));
     }
     let x = match kind {

@@ -18,7 +18,11 @@ pub(super) fn cross_entropy<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Res
     cx.no_complex("cross_entropy", &logits, call.span_of(0))?;
     let logits = if logits.dtype == DType::F64 { logits } else { cx.cast(logits, DType::F32)? };
     if !targets.dtype.is_integer() {
-        let diagnostic = Diagnostic::error("targets are whole numbers", call.span_of(1), format!("this is {}", targets.ty()));
+        let diagnostic = Diagnostic::error(
+            "targets are whole numbers",
+            call.span_of(1),
+            format!("this is {}", targets.ty()),
+        );
         return Err(cx.report(diagnostic.hint("convert them: `i32(targets)`")));
     }
     let targets = cx.cast(targets, DType::I32)?;
@@ -26,10 +30,15 @@ pub(super) fn cross_entropy<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Res
         let title = "logits have an axis of classes";
         return Err(cx.error(call.span_of(0), title, format!("this is {}", logits.ty())));
     };
-    let lines_up = rows.len() == targets.rank() && rows.iter().zip(&targets.axes).all(|(a, b)| a.dim == b.dim);
+    let lines_up =
+        rows.len() == targets.rank() && rows.iter().zip(&targets.axes).all(|(a, b)| a.dim == b.dim);
     if !lines_up {
-        let diagnostic = Diagnostic::error("shapes do not line up in `cross_entropy`", call.span_of(0), logits.ty())
-            .label(call.span_of(1), format!("{}: logits without their last axis have its shape", targets.ty()));
+        let diagnostic =
+            Diagnostic::error("shapes do not line up in `cross_entropy`", call.span_of(0), logits.ty())
+                .label(
+                    call.span_of(1),
+                    format!("{}: logits without their last axis have its shape", targets.ty()),
+                );
         return Err(cx.report(diagnostic));
     }
     let _ = classes;

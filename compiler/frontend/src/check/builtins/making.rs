@@ -53,7 +53,11 @@ pub(super) fn linspace<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'
     for (at, tensor) in [(0, &start), (1, &end)] {
         cx.no_complex("linspace", tensor, call.span_of(at))?;
         if tensor.rank() > 0 {
-            return Err(cx.error(call.span_of(at), "`linspace` runs between two scalars", format!("this is {}", tensor.ty())));
+            return Err(cx.error(
+                call.span_of(at),
+                "`linspace` runs between two scalars",
+                format!("this is {}", tensor.ty()),
+            ));
         }
     }
     let span = call.span;
@@ -104,7 +108,11 @@ pub(super) fn triu<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
 pub(super) fn one_hot<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
     let x = cx.arg_tensor(call, 0)?;
     if !x.dtype.is_integer() {
-        let diagnostic = Diagnostic::error("`one_hot` takes whole numbers", call.span_of(0), format!("this is {}", x.ty()));
+        let diagnostic = Diagnostic::error(
+            "`one_hot` takes whole numbers",
+            call.span_of(0),
+            format!("this is {}", x.ty()),
+        );
         return Err(cx.report(diagnostic.hint("convert it: `i32(x)`")));
     }
     let n = cx.arg_dim(call, 1)?;

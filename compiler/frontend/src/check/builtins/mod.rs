@@ -108,7 +108,8 @@ impl<'a> Elaborator<'a> {
                 }
             }
         }
-        let required = parameters.iter().zip(&slots).find(|((_, optional, _), slot)| !optional && slot.is_none());
+        let required =
+            parameters.iter().zip(&slots).find(|((_, optional, _), slot)| !optional && slot.is_none());
         if let Some(((name, _, _), _)) = required {
             let title = format!("`{}` needs its argument `{name}`", builtin.name);
             let diagnostic = Diagnostic::error(title, span, "it is left out here");
@@ -146,8 +147,11 @@ impl<'a> Elaborator<'a> {
     }
 
     pub(crate) fn no_bools(&mut self, name: &str, tensor: &Tensor, span: Span) -> Reported {
-        let diagnostic =
-            Diagnostic::error(format!("`{name}` is not defined on bools"), span, format!("this is {}", tensor.ty()));
+        let diagnostic = Diagnostic::error(
+            format!("`{name}` is not defined on bools"),
+            span,
+            format!("this is {}", tensor.ty()),
+        );
         self.report(diagnostic.hint("convert it: `f32(mask)`"))
     }
 
@@ -222,7 +226,13 @@ impl<'a> Elaborator<'a> {
     }
 
     /// One axis of a tensor, counted as the program sees them.
-    pub(crate) fn arg_axis(&mut self, call: &Call<'a>, n: usize, tensor: &Tensor, default: i64) -> Res<usize> {
+    pub(crate) fn arg_axis(
+        &mut self,
+        call: &Call<'a>,
+        n: usize,
+        tensor: &Tensor,
+        default: i64,
+    ) -> Res<usize> {
         let axis = self.arg_int(call, n)?.unwrap_or(default);
         let span = if call.get(n).is_some() { call.span_of(n) } else { call.span_of(0) };
         self.axis(axis, tensor, call.builtin.name, span)

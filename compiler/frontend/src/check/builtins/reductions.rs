@@ -35,7 +35,11 @@ impl<'a> Elaborator<'a> {
                         }
                         other => {
                             let fact = format!("this has {}", other.describe());
-                            return Err(self.error(span, "`axis` is a number, a list of numbers, or `all`", fact));
+                            return Err(self.error(
+                                span,
+                                "`axis` is a number, a list of numbers, or `all`",
+                                fact,
+                            ));
                         }
                     }
                 }
@@ -120,14 +124,18 @@ impl<'a> Elaborator<'a> {
         Ok((shifted, sum, max))
     }
 
-
     /// `log(sum(exp(x)))` along axes.
     pub(super) fn log_sum_exp(&mut self, x: &Tensor, axes: Vec<usize>) -> Res<Tensor> {
         let (_, sum, max) = self.shifted(x, &Along { axes: axes.clone(), keep: true })?;
         let log = self.unary_op(UnaryOp::Log, &sum)?;
         let kept = self.binary_op(BinaryOp::Add, &log, &max, self.span)?;
-        let left: Vec<Size> =
-            x.axes.iter().enumerate().filter(|(n, _)| !axes.contains(n)).map(|(_, axis)| axis.clone()).collect();
+        let left: Vec<Size> = x
+            .axes
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| !axes.contains(n))
+            .map(|(_, axis)| axis.clone())
+            .collect();
         self.reshape_logical(&kept, left)
     }
 
@@ -210,7 +218,11 @@ fn nothing<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Reported {
 
 pub(super) fn sum<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
     if let Some(entries) = entries(call) {
-        return if entries.is_empty() { Ok(Value::int(0)) } else { cx.combined(&entries, BinaryOp::Add, call.span) };
+        return if entries.is_empty() {
+            Ok(Value::int(0))
+        } else {
+            cx.combined(&entries, BinaryOp::Add, call.span)
+        };
     }
     let x = cx.arg_tensor(call, 0)?;
     let x = match x.dtype {
@@ -291,7 +303,11 @@ fn extreme<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>, op: BinaryOp, kind: Red
         return Ok(cx.binary_op(op, x, y, call.span)?.into());
     }
     if let Some(entries) = entries(call) {
-        return if entries.is_empty() { Err(nothing(cx, call)) } else { cx.combined(&entries, op, call.span) };
+        return if entries.is_empty() {
+            Err(nothing(cx, call))
+        } else {
+            cx.combined(&entries, op, call.span)
+        };
     }
     if call.get(0).is_some_and(|arg| arg.value.has_hole()) {
         return Ok(Value::Hole);
@@ -324,7 +340,11 @@ pub(super) fn argmax<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a>
         return Ok(cx.reduce(ReduceKind::ArgMax, &x, &along)?.into());
     }
     if along.axes.len() != x.rank() || along.axes.is_empty() {
-        let diagnostic = Diagnostic::error("`argmax` takes one axis, or `all`", call.span, format!("{} axes are given", along.axes.len()));
+        let diagnostic = Diagnostic::error(
+            "`argmax` takes one axis, or `all`",
+            call.span,
+            format!("{} axes are given", along.axes.len()),
+        );
         return Err(cx.report(diagnostic.hint("argmax(x, axis = -1)")));
     }
     let mut count = Size::int(1);
@@ -375,7 +395,8 @@ pub(super) fn logsumexp<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<
         return Ok(result.into());
     }
     let each = x.axes.iter().enumerate();
-    let kept = each.map(|(n, axis)| if along.axes.contains(&n) { Size::int(1) } else { axis.clone() }).collect();
+    let kept =
+        each.map(|(n, axis)| if along.axes.contains(&n) { Size::int(1) } else { axis.clone() }).collect();
     Ok(cx.reshape_logical(&result, kept)?.into())
 }
 

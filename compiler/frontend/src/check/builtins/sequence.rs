@@ -20,15 +20,23 @@ pub(super) fn conv<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
     let dtype = if dtype.is_integer() { DType::F32 } else { dtype };
     let (x, w) = (cx.cast(x, dtype)?, cx.cast(w, dtype)?);
     let Some(extra) = x.rank().checked_sub(w.rank()).filter(|_| w.rank() > 0) else {
-        let diagnostic = Diagnostic::error("`conv` takes taps `w: f32[J, D]` for `x: f32[T, D]`", call.span_of(1), format!("this is {}", w.ty()))
-            .label(call.span_of(0), format!("this is {}", x.ty()));
+        let diagnostic = Diagnostic::error(
+            "`conv` takes taps `w: f32[J, D]` for `x: f32[T, D]`",
+            call.span_of(1),
+            format!("this is {}", w.ty()),
+        )
+        .label(call.span_of(0), format!("this is {}", x.ty()));
         return Err(cx.report(diagnostic));
     };
     let channels = x.axes.iter().skip(extra + 1).zip(w.axes.iter().skip(1));
     for (a, b) in channels {
         if a.dim != b.dim {
-            let diagnostic = Diagnostic::error("shapes do not line up in `conv`", call.span_of(0), format!("{}: its channels are {}", x.ty(), a.described()))
-                .label(call.span_of(1), format!("{}: its channels are {}", w.ty(), b.described()));
+            let diagnostic = Diagnostic::error(
+                "shapes do not line up in `conv`",
+                call.span_of(0),
+                format!("{}: its channels are {}", x.ty(), a.described()),
+            )
+            .label(call.span_of(1), format!("{}: its channels are {}", w.ty(), b.described()));
             return Err(cx.report(diagnostic));
         }
     }

@@ -28,12 +28,16 @@ pub(super) fn reshape<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a
         if let Some((n, _)) = (&total.dim - &new.dim).as_fraction().filter(|_| total.as_int().is_none()) {
             let _ = n;
         }
-        if (&total.dim - &new.dim).as_fraction().is_some() || cx.generic || total.as_int().is_some() == new.as_int().is_some() {
+        if (&total.dim - &new.dim).as_fraction().is_some()
+            || cx.generic
+            || total.as_int().is_some() == new.as_int().is_some()
+        {
             let shape: Vec<String> = axes.iter().map(ToString::to_string).collect();
             let title = "a reshape keeps the number of entries";
             let wanted = format!("[{}] has {}", shape.join(", "), total_text(&new));
-            let diagnostic = Diagnostic::error(title, call.span_of(0), format!("{} has {}", x.ty(), total_text(&total)))
-                .label(call.span_of(1), wanted);
+            let diagnostic =
+                Diagnostic::error(title, call.span_of(0), format!("{} has {}", x.ty(), total_text(&total)))
+                    .label(call.span_of(1), wanted);
             return Err(cx.report(diagnostic));
         }
         let message = format!("a reshape to {} entries needs as many as `{}` is", new.described(), total);
@@ -125,11 +129,18 @@ pub(super) fn permute<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a
 fn entries<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Res<Vec<Value<'a>>> {
     match call.get(0).map(|arg| arg.value.clone()) {
         Some(Value::List(entries)) if !entries.is_empty() => Ok(entries.to_vec()),
-        Some(Value::Tuple(entries)) if !entries.is_empty() => Ok(entries.iter().map(|(_, value)| value.clone()).collect()),
-        Some(Value::List(_)) => Err(cx.error(call.span_of(0), format!("`{}` of nothing", call.builtin.name), "this list has no entries")),
+        Some(Value::Tuple(entries)) if !entries.is_empty() => {
+            Ok(entries.iter().map(|(_, value)| value.clone()).collect())
+        }
+        Some(Value::List(_)) => Err(cx.error(
+            call.span_of(0),
+            format!("`{}` of nothing", call.builtin.name),
+            "this list has no entries",
+        )),
         Some(other) => {
             let title = format!("`{}` takes a list", call.builtin.name);
-            let diagnostic = Diagnostic::error(title, call.span_of(0), format!("this is {}", other.describe()));
+            let diagnostic =
+                Diagnostic::error(title, call.span_of(0), format!("this is {}", other.describe()));
             Err(cx.report(diagnostic.hint(call.builtin.signature)))
         }
         None => Err(Reported),
@@ -142,7 +153,11 @@ pub(super) fn concat<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a>
     let (tensors, _) = cx.common(&entries, None, span)?;
     let first = tensors.first().cloned().ok_or(Reported)?;
     if first.rank() == 0 {
-        let diagnostic = Diagnostic::error("scalars have no axis to join along", span, format!("the first is {}", first.ty()));
+        let diagnostic = Diagnostic::error(
+            "scalars have no axis to join along",
+            span,
+            format!("the first is {}", first.ty()),
+        );
         return Err(cx.report(diagnostic.hint("stack([a, b])")));
     }
     let axis = cx.arg_axis(call, 1, &first, 0)?;
@@ -209,7 +224,8 @@ pub(super) fn split<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> 
                 && d != 1
             {
                 let fact = format!("{} in {count} pieces", length.described());
-                let diagnostic = Diagnostic::error("a split into equal pieces does not come out even", span, fact);
+                let diagnostic =
+                    Diagnostic::error("a split into equal pieces does not come out even", span, fact);
                 return Err(cx.report(diagnostic.hint("give the sizes: `split(x, [a, b])`")));
             }
             let piece = cx.dim_of(&Value::Size(piece), span)?;
@@ -286,7 +302,9 @@ pub(super) fn shift<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> 
 pub(super) fn len<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a> {
     match call.get(0).map(|arg| &arg.value) {
         Some(Value::List(entries)) => Ok(Value::int(i64::try_from(entries.len()).unwrap_or(i64::MAX))),
-        Some(Value::Tensor(tensor)) if tensor.rank() > 0 => Ok(tensor.axes.first().cloned().map_or(Value::Error, Value::Size)),
+        Some(Value::Tensor(tensor)) if tensor.rank() > 0 => {
+            Ok(tensor.axes.first().cloned().map_or(Value::Error, Value::Size))
+        }
         Some(other) => {
             let fact = format!("this is {}", other.describe());
             Err(cx.error(call.span_of(0), "`len` takes a list", fact))

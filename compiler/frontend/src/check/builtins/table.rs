@@ -2,7 +2,9 @@
 
 use super::super::elaborator::{Elaborator, Res};
 use super::super::value::Value;
-use super::{Call, complex, contraction, elementwise, frequency, init, losses, making, reductions, sequence, shape};
+use super::{
+    Call, complex, contraction, elementwise, frequency, init, losses, making, reductions, sequence, shape,
+};
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -54,7 +56,10 @@ pub struct Builtin {
 
 impl std::fmt::Debug for Builtin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builtin").field("name", &self.name).field("signature", &self.signature).finish_non_exhaustive()
+        f.debug_struct("Builtin")
+            .field("name", &self.name)
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
     }
 }
 
