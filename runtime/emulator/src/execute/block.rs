@@ -253,23 +253,28 @@ impl Block {
 
     /// Nothing can run and threads are left: says who waits for whom.
     fn stuck(&self, launch: &Launch<'_>) -> Box<Fault> {
-        for (index, warp) in self.warps.iter().enumerate() {
-            for split in &warp.splits {
-                if let State::Gathering { required } = split.state {
-                    let missing = required & !split.mask;
-                    let elsewhere = self.where_is(launch, warp, missing);
-                    let detail = format!(
-                        "lanes {:#010x} wait for lanes {missing:#010x}, which do not come: {elsewhere}",
-                        split.mask
-                    );
-                    let barrier = launch.program.code.get(split.pc as usize).is_some_and(|instr| {
-                        matches!(instr.op, crate::code::Op::Sync(crate::code::Synchronize::Barrier { .. }))
-                    });
-                    let kind = if barrier { FaultKind::Barrier } else { FaultKind::Convergence };
-                    let lane = split.mask.trailing_zeros() as usize;
-                    return self.fault(launch, index, split.pc, Trouble::new(kind, detail).lane(lane));
-                }
-            }
+        // Of several the one that stands furthest back: that is where the paths parted.
+        let gathering = self.warps.iter().enumerate().flat_map(|(index, warp)| {
+            warp.splits.iter().filter_map(move |split| match split.state {
+                State::Gathering { required } => Some((index, warp, split, required)),
+                State::Ready | State::AtBarrier { .. } => None,
+            })
+        });
+        if let Some((index, warp, split, required)) =
+            gathering.min_by_key(|(index, _, split, _)| (split.pc, *index))
+        {
+            let missing = required & !split.mask;
+            let elsewhere = self.where_is(launch, warp, missing);
+            let detail = format!(
+                "lanes {:#010x} wait for lanes {missing:#010x}, which do not come: {elsewhere}",
+                split.mask
+            );
+            let barrier = launch.program.code.get(split.pc as usize).is_some_and(|instr| {
+                matches!(instr.op, crate::code::Op::Sync(crate::code::Synchronize::Barrier { .. }))
+            });
+            let kind = if barrier { FaultKind::Barrier } else { FaultKind::Convergence };
+            let lane = split.mask.trailing_zeros() as usize;
+            return self.fault(launch, index, split.pc, Trouble::new(kind, detail).lane(lane));
         }
         for (index, warp) in self.warps.iter().enumerate() {
             for split in &warp.splits {

@@ -25,7 +25,8 @@ pub(super) fn register<'w>(
         return Err(Trouble::new(
             FaultKind::AsyncPending,
             format!("register `{name}` is used before the wgmma that writes it was waited for"),
-        ));
+        )
+        .lane(mask.trailing_zeros() as usize));
     }
     Ok(lanes)
 }

@@ -83,7 +83,7 @@ fn read(core: &mut Core, warp: &Warp, place: u64, known: &Clock) -> Result<u64, 
         known,
         strong: false,
     };
-    core.shared.load(place, 2, &actor)
+    core.shared.load(place, 2, &actor).map_err(|trouble| trouble.thread(warp.first_thread()))
 }
 
 /// A matrix descriptor (9.7.15.5.1.2.2): where a tile lies and how.

@@ -54,7 +54,7 @@ ld.param.u64 %in, [in]; ld.param.u64 %out, [out]; mov.u32 %t, %tid.x; mul.wide.u
 ";
 
 /// The header of every module.
-pub(crate) const HEADER: &str = ".version 8.0\n.target sm_90a\n.address_size 64\n";
+pub(crate) const HEADER: &str = ".version 8.3\n.target sm_90a\n.address_size 64\n";
 
 /// Modules of kernel bodies begin with these variables.
 const VARIABLES: &str = "
@@ -75,6 +75,7 @@ pub(crate) fn run_body(
     let ptx = format!(
         "{HEADER}{VARIABLES}.visible .entry k(.param .u64 in, .param .u64 out)\n{{\n{PRELUDE}\n{body}\nret;\n}}\n"
     );
+    crate::ptxas::assemble_if_asked(&ptx);
     let mut device = Device::with_config(Config { budget: 1 << 20, ..Config::default() });
     let from = device.alloc_named(4 * input.len().max(1) as u64, "in");
     let to = device.alloc_named(4 * output_words.max(1) as u64, "out");

@@ -13,6 +13,8 @@ mod logic;
 mod matrix;
 mod memory;
 mod movement;
+#[path = "../ptxas/mod.rs"]
+mod ptxas;
 mod synchronize;
 
 use std::collections::BTreeSet;

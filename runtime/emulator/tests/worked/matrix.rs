@@ -341,6 +341,7 @@ fn run_mma(instruction: &str, fragments: &[Vec<Vec<u64>>; 3], wide: bool) -> Vec
     let mut device = Device::new();
     let (from, to) = (device.alloc(input.len() as u64), device.alloc(32 * 8 * counts[2] as u64));
     device.copy_to(from, &input).unwrap();
+    crate::ptxas::assemble_if_asked(&ptx);
     let module = device.load_module(&ptx).unwrap_or_else(|error| panic!("{error}"));
     device
         .launch(module, "k", Shape::linear(1, 32), &[Arg::Pointer(from), Arg::Pointer(to)])
@@ -442,6 +443,7 @@ fn boxes_of_tensors_are_cut_and_swizzled() {
             cp.async.bulk.commit_group; cp.async.bulk.wait_group 0;
             END: ret; }}"
         );
+        crate::ptxas::assemble_if_asked(&ptx);
         let module = device.load_module(&ptx).unwrap_or_else(|error| panic!("{error}"));
         let args = [Arg::Bytes(map.encode().unwrap().to_vec()), Arg::Pointer(out)];
         device.launch(module, "k", Shape::linear(1, 32), &args).unwrap_or_else(|error| panic!("{error}"));
@@ -537,6 +539,7 @@ fn run_wgmma(tile: &[u8], a: u64, b: u64) -> Vec<f32> {
     let mut device = Device::new();
     let (from, to) = (device.alloc(tile.len() as u64), device.alloc(128 * 32));
     device.copy_to(from, tile).unwrap();
+    crate::ptxas::assemble_if_asked(&ptx);
     let module = device.load_module(&ptx).unwrap_or_else(|error| panic!("{error}"));
     let args = [Arg::Pointer(from), Arg::Pointer(to), Arg::U64(a), Arg::U64(b)];
     device.launch(module, "k", Shape::linear(1, 128), &args).unwrap_or_else(|error| panic!("{error}"));
