@@ -211,7 +211,7 @@ const C = 3
             "expected an expression, found `=`",
             "expected an expression, found `*`",
             "unexpected `)`",
-            "expected an expression, found `}`",
+            "expected an expression, found the end of the line",
             "`(` is not closed",
             "expected `:`, found `f32`",
             "expected an expression, found `+`",

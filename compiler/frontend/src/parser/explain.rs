@@ -83,12 +83,8 @@ impl<'a> Surroundings<'a> {
 
     fn found(&self, next: usize) -> Found<'a> {
         let Some(word) = self.word(next) else { return Found::EndOfFile };
-        let inside = word.span.start < self.chunk.end;
-        if inside || matches!(word.kind, Kind::Semicolon | Kind::CloseBrace) {
-            Found::Word(word)
-        } else {
-            Found::EndOfLine
-        }
+        let line_break = self.lexemes.get(next).is_some_and(|lexeme| lexeme.line_break);
+        if line_break && word.span.start >= self.chunk.end { Found::EndOfLine } else { Found::Word(word) }
     }
 }
 

@@ -177,6 +177,18 @@ impl<'t> Layout<'_, 't> {
         });
     }
 
+    /// Brackets that are still open where `found` cannot stand in them, the outermost few.
+    fn unclosed_brackets(&self, open: &mut Open<'t>, found: Option<Lexeme>) {
+        let brackets = std::mem::take(&mut open.brackets);
+        if open.broken {
+            return;
+        }
+        for &bracket in brackets.iter().take(3) {
+            open.broken = true;
+            self.unclosed(bracket, found);
+        }
+    }
+
     /// Reads one chunk and parses it.
     fn chunk(&mut self, place: Place, first: Lexeme, depth: usize) -> Chunk {
         let mut open = Open {
@@ -193,10 +205,7 @@ impl<'t> Layout<'_, 't> {
             self.at += 1;
             self.take(&mut open, next, depth);
         }
-        if let Some(bracket) = open.brackets.pop() {
-            open.broken = true;
-            self.unclosed(bracket, self.peek());
-        }
+        self.unclosed_brackets(&mut open, self.peek());
         let span = self.build.span(first.start, open.last.end);
         if open.broken {
             return Chunk::Error(span);
@@ -218,11 +227,9 @@ impl<'t> Layout<'_, 't> {
             return false;
         }
         let declares = next.line_break && next.kind.starts_declaration();
-        if let Some(&bracket) = open.brackets.last() {
+        if !open.brackets.is_empty() {
             if declares {
-                open.brackets.clear();
-                open.broken = true;
-                self.unclosed(bracket, Some(next));
+                self.unclosed_brackets(open, Some(next));
             }
             return declares;
         }
@@ -306,13 +313,8 @@ impl<'t> Layout<'_, 't> {
     fn inside(&self, open: &mut Open<'t>, lexeme: Lexeme) -> Place {
         let defines = matches!(open.first, Kind::Cell | Kind::Model) && open.starts(Place::File);
         let members = [Kind::Param, Kind::Buffer, Kind::Cell, Kind::Fn, Kind::Preset];
-        if let Some(&bracket) = open.brackets.last()
-            && defines
-            && self.peek().is_some_and(|next| members.contains(&next.kind))
-        {
-            open.brackets.clear();
-            open.broken = true;
-            self.unclosed(bracket, Some(lexeme));
+        if defines && self.peek().is_some_and(|next| members.contains(&next.kind)) {
+            self.unclosed_brackets(open, Some(lexeme));
         }
         match (open.first, open.last.kind) {
             _ if defines && open.brackets.is_empty() => Place::Body,
