@@ -82,7 +82,7 @@ impl Traffic {
         for address in addresses {
             bytes += width;
             let mut sector = address / 32;
-            while sector <= (address + width - 1) / 32 {
+            while sector <= address.saturating_add(width - 1) / 32 {
                 if sectors.last() != Some(&sector) {
                     sectors.push(sector);
                 }
@@ -138,7 +138,7 @@ impl Counters {
         let lanes = (128 / width.clamp(4, 16)) as usize;
         for part in addresses.chunks(lanes) {
             let mut words: Vec<u64> =
-                part.iter().flat_map(|address| address / 4..=(address + width - 1) / 4).collect();
+                part.iter().flat_map(|address| address / 4..=address.saturating_add(width - 1) / 4).collect();
             words.sort_unstable();
             words.dedup();
             let mut banks = [0_u64; 32];
