@@ -51,14 +51,8 @@ impl<'g> Scheduler<'g> {
         for (n, (value, place)) in targets.iter().enumerate() {
             let scope = self.scope(at);
             let is_input = scope.node_of(*value).is_some_and(|node| matches!(node.op, Op::Input(_)));
-            let is_repeat = scope.node_of(*value).is_some_and(|node| matches!(node.op, Op::Repeat(_)));
             let alike = place.batch.is_some() == scope.fact(*value).varies;
-            if plan.role(*value) == Role::Stored
-                && !is_input
-                && !is_repeat
-                && alike
-                && scope.home(*value).is_none()
-            {
+            if plan.role(*value) == Role::Stored && !is_input && alike && scope.home(*value).is_none() {
                 self.scope_mut(at).set_home(*value, place.clone());
                 adopted.push(n);
             }

@@ -43,8 +43,11 @@ impl<'g> Scheduler<'g> {
 
         // What is carried starts as a copy.
         let mut carried = Vec::new();
-        for value in node.operands.iter().take(repeat.carried) {
-            let place = self.own_place(at, "carried", *value, all.varies);
+        for (value, result) in node.operands.iter().zip(&node.results).take(repeat.carried) {
+            let place = match self.scope(at).home(*result) {
+                Some(home) if home.is_contiguous() => home.clone(),
+                Some(_) | None => self.own_place(at, "carried", *value, all.varies),
+            };
             steps.main.extend(self.compute_elsewhere(at, *value, &place)?);
             carried.push(place);
         }
@@ -86,6 +89,7 @@ impl<'g> Scheduler<'g> {
         }
         for (result, place) in node.results.iter().zip(carried) {
             match self.scope(at).home(*result).cloned() {
+                Some(home) if home == place => {}
                 Some(home) => {
                     let dtype = self.scope(at).ty(*result).dtype;
                     let copies = self.copies(&place, &home);

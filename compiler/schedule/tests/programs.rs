@@ -3,7 +3,7 @@
 mod support;
 
 use support::{Make, agree, c64, f32, i32, n, rec, t};
-use tensc_ir::{DType, Direction, Op, ReduceKind, Repeat, UnaryOp, BinaryOp};
+use tensc_ir::{BinaryOp, DType, Direction, Op, ReduceKind, Repeat, UnaryOp};
 
 #[test]
 fn norm_is_one_kernel() {
