@@ -1,0 +1,102 @@
+//! `tensc compile`: the text of a stage, or a bundle.
+
+use crate::Context;
+use crate::bundle;
+use crate::cli::CompileArgs;
+use crate::failure::{Failure, Result, output_failed};
+use crate::machine::{optimized, scheduled};
+use crate::model::choose;
+use crate::options::{refuse_unsupported, without_effect};
+use crate::passes::Stage;
+use crate::source::{Checked, read_and_check, read_right};
+use tensc_cpu::{CpuOptions, clif};
+use tensc_frontend::Diagnostic;
+use tensc_runtime::file::write::write_bytes;
+
+pub(crate) fn run(args: &CompileArgs, context: &Context) -> Result<()> {
+    refuse_unsupported(&args.common)?;
+    match args.target.as_str() {
+        "cpu" => {}
+        "sm_80" | "sm_90" => {
+            let title = format!("`--target {}` needs a build with the `gpu` feature", args.target);
+            return Err(Failure::user(title).hint("--target cpu"));
+        }
+        other => return Err(Failure::user(format!("there is no target `{other}`")).hint("--target cpu")),
+    }
+    match (args.emit, &args.output) {
+        (Some(stage), _) => emit(stage, args, context),
+        (None, Some(path)) => {
+            let used = [
+                "--model",
+                "--fn",
+                "--preset",
+                "--set",
+                "--weights",
+                "--train",
+                "--hint",
+                "--without-rule",
+                "--form",
+                "--strict",
+            ];
+            without_effect(&args.common, "compile -o", &used)
+                .iter()
+                .for_each(|note| context.console.note(note));
+            let checked = read_right(&args.file)?;
+            bundle::write(path, &checked, &args.common, context)
+        }
+        (None, None) => Err(Failure::user("`tensc compile` is told neither what to write nor what to show")
+            .hint("-o M.tenb, or --emit graph")),
+    }
+}
+
+fn emit(stage: Stage, args: &CompileArgs, context: &Context) -> Result<()> {
+    let used =
+        ["--model", "--fn", "--preset", "--set", "--train", "--hint", "--without-rule", "--form", "--strict"];
+    without_effect(&args.common, "compile --emit", &used).iter().for_each(|note| context.console.note(note));
+    let text = stage_text(stage, args, context)?;
+    match &args.output {
+        Some(path) => Ok(write_bytes(path, &context.cancel, text.as_bytes())?),
+        None => context.console.print(&text).map_err(|error| output_failed(&error)),
+    }
+}
+
+fn stage_text(stage: Stage, args: &CompileArgs, context: &Context) -> Result<String> {
+    if stage == Stage::Ast {
+        return ast_text(&read_and_check(&args.file)?);
+    }
+    let checked = read_right(&args.file)?;
+    let chosen = choose(&checked, &args.common, &[])?;
+    if stage == Stage::Graph {
+        return Ok(with_newline(chosen.graph.to_string()));
+    }
+    let optimized = optimized(&chosen.graph, &args.common, false, context)?;
+    if stage == Stage::Optimize {
+        return Ok(with_newline(optimized.graph.to_string()));
+    }
+    let scheduled = scheduled(&chosen, &optimized.graph, &checked.sources, context)?;
+    if stage == Stage::Schedule {
+        return Ok(with_newline(scheduled.program.to_string()));
+    }
+    let text = clif(&scheduled.program, &CpuOptions::default())
+        .map_err(|error| Failure::machine(error.to_string()))?;
+    Ok(with_newline(text))
+}
+
+/// The syntax tree, which a file has whenever its syntax is right.
+fn ast_text(checked: &Checked) -> Result<String> {
+    let root = checked.program.root();
+    let (_, problems) = tensc_frontend::parse(root, checked.sources.text(root));
+    if problems.iter().any(Diagnostic::is_error) {
+        return Err(Failure::diagnostics(&checked.sources, problems));
+    }
+    let file =
+        checked.program.ast(root).ok_or_else(|| Failure::machine("internal error: the file has no tree"))?;
+    Ok(with_newline(file.to_string()))
+}
+
+fn with_newline(mut text: String) -> String {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}

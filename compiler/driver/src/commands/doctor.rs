@@ -1,0 +1,96 @@
+//! `tensc doctor`: what this machine has.
+
+use crate::Context;
+use crate::failure::{Result, output_failed};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use tensc_runtime::tensor::{available_memory, bytes_text};
+
+/// One fact: its name, what there is, and what that means.
+struct Fact {
+    name: &'static str,
+    value: Value,
+    text: String,
+}
+
+pub(crate) fn run(context: &Context) -> Result<()> {
+    let facts = [version(), threads(), features(), memory(), mlir(), ptxas(), driver()];
+    let text = if context.console.json {
+        let object: serde_json::Map<String, Value> =
+            facts.into_iter().map(|fact| (fact.name.to_owned(), fact.value)).collect();
+        format!("{}\n", Value::Object(object))
+    } else {
+        facts.iter().map(|fact| format!("{:<9} {}\n", fact.name, fact.text)).collect()
+    };
+    context.console.print(&text).map_err(|error| output_failed(&error))
+}
+
+fn version() -> Fact {
+    let version = env!("CARGO_PKG_VERSION");
+    let text = format!("tensc {version}, {} {}", std::env::consts::ARCH, std::env::consts::OS);
+    Fact { name: "version", value: json!(version), text }
+}
+
+fn threads() -> Fact {
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Fact { name: "threads", value: json!(threads), text: format!("{threads}") }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn features() -> Fact {
+    let known = [
+        ("sse4.2", std::arch::is_x86_feature_detected!("sse4.2")),
+        ("avx", std::arch::is_x86_feature_detected!("avx")),
+        ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+        ("fma", std::arch::is_x86_feature_detected!("fma")),
+        ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+        ("avx512bf16", std::arch::is_x86_feature_detected!("avx512bf16")),
+    ];
+    let names: Vec<&str> = known.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    let mut text = names.join(" ");
+    if !names.contains(&"fma") {
+        text.push_str(" (without fma, products and recurrences are several times slower)");
+    }
+    Fact { name: "features", value: json!(names), text }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn features() -> Fact {
+    Fact { name: "features", value: json!([]), text: "not looked at on this architecture".to_owned() }
+}
+
+fn memory() -> Fact {
+    let available = available_memory();
+    let text =
+        available.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} available", bytes_text(bytes)));
+    Fact { name: "memory", value: json!({ "available_bytes": available }), text }
+}
+
+fn mlir() -> Fact {
+    let text = "not in this build: GPU code needs the `gpu` feature".to_owned();
+    Fact { name: "mlir", value: json!(false), text }
+}
+
+fn ptxas() -> Fact {
+    let found = on_path("ptxas");
+    let text = found.as_ref().map_or_else(
+        || "not found on PATH (only tests of GPU code use it)".to_owned(),
+        |path| path.display().to_string(),
+    );
+    Fact { name: "ptxas", value: json!(found), text }
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// The kernel's own word about an NVIDIA driver.
+fn driver() -> Fact {
+    let version = std::fs::read_to_string("/proc/driver/nvidia/version").ok();
+    let line = version.as_ref().and_then(|text| text.lines().next()).map(str::to_owned);
+    let text = line
+        .clone()
+        .unwrap_or_else(|| "no NVIDIA driver: `--device cpu` and `--device reference`".to_owned());
+    Fact { name: "gpu", value: json!(line), text }
+}

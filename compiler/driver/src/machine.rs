@@ -1,0 +1,190 @@
+//! From a chosen function to something that runs it: the passes in order, and the devices.
+
+use crate::Context;
+use crate::cli::{Common, Device};
+use crate::failure::{Failure, Result};
+use crate::model::{Chosen, time_size, verified};
+use crate::options;
+use std::sync::Arc;
+use tensc_cpu::{CpuOptions, compile};
+use tensc_frontend::SourceMap;
+use tensc_ir::{Graph, Streaming, Verified, stream};
+use tensc_optimize::{OptimizeError, Options as OptimizeOptions, Report, Target, optimize};
+use tensc_program::{Code, Program, Verified as VerifiedProgram, verify as verify_program};
+use tensc_runtime::{Call, ExecError, Outcome, Pool, Reference, Session, Weights};
+use tensc_schedule::{Options as ScheduleOptions, schedule};
+
+/// What the optimiser made of a function.
+pub(crate) struct Optimized {
+    pub(crate) graph: Verified<Graph>,
+    pub(crate) report: Report,
+}
+
+/// A function as kernels and launches.
+pub(crate) struct Scheduled {
+    pub(crate) program: VerifiedProgram<Program>,
+    /// The size along which calls are cut; none for a function that needs whole sequences.
+    pub(crate) time: Option<String>,
+}
+
+/// Runs the optimiser.
+pub(crate) fn optimized(
+    graph: &Verified<Graph>,
+    common: &Common,
+    attribute: bool,
+    context: &Context,
+) -> Result<Optimized> {
+    let _progress = context.console.progress("optimise");
+    let hint = options::hint(common)?;
+    let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let options = OptimizeOptions {
+        target: Target::CPU,
+        batch: number(hint.batch),
+        time: number(hint.length),
+        without_rules: common.without_rule.clone(),
+        strict: common.strict,
+        attribute,
+    };
+    let (graph, report) = optimize(graph, &options).map_err(|error| match error {
+        OptimizeError::UnknownRule { .. } => Failure::user(error.to_string()),
+        OptimizeError::Unsound { .. } | OptimizeError::Rules(_) | OptimizeError::Type(_) => {
+            Failure::machine(format!("internal error: {error}"))
+        }
+    })?;
+    Ok(Optimized { graph: verified(graph, "optimize")?, report })
+}
+
+/// Makes memory explicit where the function can run in pieces, and schedules.
+pub(crate) fn scheduled(
+    chosen: &Chosen,
+    graph: &Verified<Graph>,
+    sources: &SourceMap,
+    context: &Context,
+) -> Result<Scheduled> {
+    let _progress = context.console.progress("schedule");
+    let streamed = time_size(&chosen.elaborated)
+        .and_then(|time| stream(graph, &time).ok().map(|streaming| (time, streaming)));
+    let (time, streamed) = match streamed {
+        Some((time, Streaming { graph, .. })) => (Some(time), Some(verified(graph, "stream")?)),
+        None => (None, None),
+    };
+    let program = program_of(streamed.as_ref().unwrap_or(graph), sources)?;
+    Ok(Scheduled { program, time })
+}
+
+fn program_of(graph: &Verified<Graph>, sources: &SourceMap) -> Result<VerifiedProgram<Program>> {
+    let program =
+        schedule(graph, &ScheduleOptions::default()).map_err(|error| schedule_failed(error, sources))?;
+    verify_program(program)
+        .map_err(|error| Failure::machine(format!("internal error: the schedule is not right: {error}")))
+}
+
+fn schedule_failed(error: tensc_schedule::ScheduleError, sources: &SourceMap) -> Failure {
+    let title = error.to_string();
+    match error {
+        tensc_schedule::ScheduleError::Unsupported { origin, .. } => {
+            Failure::at(title, origin, Some(sources))
+        }
+        tensc_schedule::ScheduleError::NoValue(_) | tensc_schedule::ScheduleError::Malformed(_) => {
+            Failure::machine(format!("internal error: {title}"))
+        }
+    }
+}
+
+/// Something that runs calls.
+pub(crate) enum Machine {
+    /// Compiled code on this processor.
+    Cpu(Box<Session>),
+    /// The interpreter.
+    Reference(Reference),
+}
+
+impl Machine {
+    /// Runs a call.
+    pub(crate) fn run(&mut self, call: &Call<'_>) -> std::result::Result<Outcome, ExecError> {
+        match self {
+            Self::Cpu(session) => session.run(call),
+            Self::Reference(reference) => reference.run(call),
+        }
+    }
+}
+
+/// Compiles a program and hands it its weights.
+pub(crate) fn cpu(
+    scheduled: Scheduled,
+    weights: &Weights,
+    threads: usize,
+    sources: Option<&SourceMap>,
+    context: &Context,
+) -> Result<Session> {
+    let code = {
+        let _progress = context.console.progress("compile");
+        compile(&scheduled.program, &CpuOptions::default())
+            .map_err(|error| Failure::machine(error.to_string()))?
+    };
+    let pool = Pool::new(threads).map_err(|error| {
+        Failure::machine(format!("cannot start {threads} threads: {}", tensc_runtime::file::reason(&error)))
+    })?;
+    let _progress = context.console.progress("prepare");
+    let code: Arc<dyn Code> = Arc::new(code);
+    let program = Arc::new(scheduled.program.into_inner());
+    Session::new(program, code, weights, Arc::new(pool), context.cancel.clone(), scheduled.time.as_deref())
+        .map_err(|error| Failure::run(error, sources))
+}
+
+/// A graph without a sequence of its own, such as a test block's, compiled.
+pub(crate) fn cpu_of_graph(
+    graph: &Verified<Graph>,
+    weights: &Weights,
+    common: &Common,
+    sources: &SourceMap,
+    context: &Context,
+) -> Result<Session> {
+    let optimized = optimized(graph, common, false, context)?;
+    let program = program_of(&optimized.graph, sources)?;
+    cpu(Scheduled { program, time: None }, weights, options::threads(common)?, Some(sources), context)
+}
+
+/// The interpreter on the graph as written, or in pieces with the state carried.
+pub(crate) fn reference(
+    chosen: &Chosen,
+    weights: &Weights,
+    seed: u64,
+    in_pieces: bool,
+    sources: &SourceMap,
+    context: &Context,
+) -> Result<Reference> {
+    let time = time_size(&chosen.elaborated);
+    let graph = match &time {
+        Some(time) if in_pieces => {
+            let streaming =
+                stream(&chosen.graph, time).map_err(|error| not_streamable(chosen, &error, sources))?;
+            Arc::new(verified(streaming.graph, "stream")?)
+        }
+        Some(_) | None => chosen.graph.clone(),
+    };
+    Reference::new(graph, weights, time.as_deref(), seed, context.cancel.clone())
+        .map_err(|error| Failure::run(error, Some(sources)))
+}
+
+/// Why a function cannot run in pieces, with the line.
+pub(crate) fn not_streamable(
+    chosen: &Chosen,
+    error: &tensc_ir::NotStreamable,
+    sources: &SourceMap,
+) -> Failure {
+    let title = format!("`{}` cannot run in pieces: {}", chosen.graph.name, error.reason);
+    Failure::at(title, error.origin, Some(sources))
+}
+
+/// Refuses a device that this build or machine does not have.
+pub(crate) fn present(device: Device) -> Result<Device> {
+    match device {
+        Device::Cpu | Device::Reference => Ok(device),
+        Device::Cuda => {
+            Err(Failure::machine("`--device cuda` needs a build with the `gpu` feature").hint("--device cpu"))
+        }
+        Device::Emulator => Err(Failure::machine("`--device emulator` needs a build with the `gpu` feature")
+            .hint("--device reference")),
+    }
+}

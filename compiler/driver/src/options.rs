@@ -1,0 +1,129 @@
+//! The common options, understood: settings, hint, threads; and those that this version cannot honour, refused by name.
+
+use crate::cli::{Common, WeightType};
+use crate::failure::{Failure, Result};
+use tensc_runtime::arguments::Hint;
+use tensc_runtime::suggest::suggest;
+
+/// Reads `--set NAME=VALUE`.
+pub(crate) fn settings(common: &Common) -> Result<Vec<(String, String)>> {
+    let read = |text: &String| match text.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        Some(_) | None => Err(Failure::user(format!("`--set {text}` sets nothing")).hint("--set D=256")),
+    };
+    common.set.iter().map(read).collect()
+}
+
+/// Reads `--hint B=1,T=512`.
+pub(crate) fn hint(common: &Common) -> Result<Hint> {
+    let mut hint = Hint::default();
+    let Some(text) = &common.hint else { return Ok(hint) };
+    let wrong = || Failure::user(format!("`--hint {text}` is no batch and length")).hint("--hint B=8,T=2048");
+    for part in text.split(',').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').ok_or_else(wrong)?;
+        let value: usize = value.trim().parse().map_err(|_| wrong())?;
+        match name.trim() {
+            "B" => hint.batch = value,
+            "T" => hint.length = value,
+            _ => return Err(wrong()),
+        }
+    }
+    Ok(hint)
+}
+
+/// How many threads to use.
+pub(crate) fn threads(common: &Common) -> Result<usize> {
+    match common.threads {
+        Some(0) => Err(Failure::user("`--threads 0` leaves nobody to work").hint("--threads 1")),
+        Some(threads) if threads > 4096 => {
+            Err(Failure::user(format!("`--threads {threads}` is more than the limit of 4096")))
+        }
+        Some(threads) => Ok(threads),
+        None => Ok(std::thread::available_parallelism().map_or(1, std::num::NonZero::get)),
+    }
+}
+
+/// The classes of recurrences, as `--form` names them.
+const CLASSES: [&str; 8] = [
+    "diagonal-constant",
+    "diagonal-varying",
+    "dense-constant",
+    "decayed-outer",
+    "rank-one",
+    "periodic",
+    "affine",
+    "nonlinear",
+];
+
+/// Refuses what this version cannot honour.
+pub(crate) fn refuse_unsupported(common: &Common) -> Result<()> {
+    if common.grad.is_some() {
+        return Err(Failure::user("`--grad` is not supported yet: this version computes no gradients"));
+    }
+    if common.dtype == WeightType::Bf16 {
+        return Err(Failure::user("`--dtype bf16` is not supported yet").hint("--dtype f32"));
+    }
+    for form in &common.form {
+        check_form(form)?;
+    }
+    let rules = rule_names()?;
+    for name in &common.without_rule {
+        if !rules.contains(&name.as_str()) {
+            let failure = Failure::user(format!("there is no rule `{name}`"));
+            return Err(match suggest(name, rules.iter().copied()) {
+                Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+                None => failure.hint(format!("the rules are {}", rules.join(", "))),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The rules of the optimiser by name.
+fn rule_names() -> Result<Vec<&'static str>> {
+    let rules = tensc_optimize::rules::rules();
+    let rules = rules.map_err(|error| Failure::machine(format!("internal error: {error}")))?;
+    Ok(rules.iter().map(|rule| rule.name).collect())
+}
+
+/// A recurrence runs in its step form; asking for it is fine, asking for another is not.
+fn check_form(text: &str) -> Result<()> {
+    let Some((class, form)) = text.split_once('=') else {
+        return Err(Failure::user(format!("`--form {text}` names no class and form"))
+            .hint("--form diagonal-constant=step"));
+    };
+    if !CLASSES.contains(&class) {
+        let failure = Failure::user(format!("there is no class of recurrences `{class}`"));
+        return Err(match suggest(class, CLASSES) {
+            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+            None => failure.hint(format!("the classes are {}", CLASSES.join(", "))),
+        });
+    }
+    if form != "step" {
+        return Err(Failure::user(format!("the form `{form}` is not supported yet for `{class}`"))
+            .hint(format!("--form {class}=step")));
+    }
+    Ok(())
+}
+
+/// Tells which of the options that were given have nothing to act on in this command.
+pub(crate) fn without_effect(common: &Common, command: &str, used: &[&str]) -> Vec<String> {
+    let given = [
+        ("--model", common.model.is_some()),
+        ("--fn", common.function.is_some()),
+        ("--preset", common.preset.is_some()),
+        ("--set", !common.set.is_empty()),
+        ("--weights", common.weights.is_some()),
+        ("--seed", common.seed != 0),
+        ("--train", common.train),
+        ("--hint", common.hint.is_some()),
+        ("--without-rule", !common.without_rule.is_empty()),
+        ("--form", !common.form.is_empty()),
+        ("--strict", common.strict),
+        ("--threads", common.threads.is_some()),
+    ];
+    let idle = given.into_iter().filter(|(name, given)| *given && !used.contains(name));
+    idle.map(|(name, _)| format!("note: {name} has no effect on `tensc {command}`")).collect()
+}
