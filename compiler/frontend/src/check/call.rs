@@ -232,6 +232,7 @@ impl<'a> Elaborator<'a> {
         args: Vec<ArgValue<'a>>,
         span: Span,
     ) -> Res<Value<'a>> {
+        self.spend(30)?;
         let given = self.match_args(function, args, span)?;
         let key = (std::ptr::from_ref(function), instance);
         if self.calls.contains(&key) || self.calls.len() >= MAX_CALLS {

@@ -161,6 +161,7 @@ impl<'a> Elaborator<'a> {
         path: &[Rc<str>],
         span: Span,
     ) -> Res<InstanceId> {
+        self.spend(100)?;
         if self.making >= MAX_NESTING || self.instances.len() >= MAX_CELLS {
             let title = format!("`{}` contains itself, or too many cells", decl.name.text);
             return Err(self.error(span, title, "it is made here"));

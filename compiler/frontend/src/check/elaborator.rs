@@ -13,8 +13,8 @@ use crate::span::{FileId, Span};
 use std::collections::{HashMap, HashSet};
 use tensc_ir::{DType, Dim, Op, Origin, Require, Type, ValueId};
 
-/// Operations that one entry point may unroll to.
-const FUEL: u64 = 4_000_000;
+/// Operations and expressions that one file may unroll to.
+const FUEL: u64 = 10_000_000;
 /// Calls inside calls.
 pub(crate) const MAX_CALLS: usize = 128;
 /// Entries of a list that is written with a count.
@@ -260,7 +260,7 @@ impl<'a> Elaborator<'a> {
 
     /// The same in a region of the caller's choice.
     pub(crate) fn push_in(&mut self, region: usize, op: Op, operands: &[&Tensor]) -> Res<(ValueId, usize)> {
-        self.spend()?;
+        self.spend(1)?;
         let ids: Vec<ValueId> = operands.iter().map(|tensor| self.import(tensor, region)).collect();
         let origin = Some(self.origin());
         let Some(into) = self.regions.get_mut(region) else { return Err(Reported) };
@@ -275,7 +275,7 @@ impl<'a> Elaborator<'a> {
 
     /// Applies an op with several results to values of a region.
     pub(crate) fn push_many(&mut self, region: usize, op: Op, operands: &[ValueId]) -> Res<Vec<ValueId>> {
-        self.spend()?;
+        self.spend(1)?;
         let origin = Some(self.origin());
         let Some(into) = self.regions.get_mut(region) else { return Err(Reported) };
         match into.builder.push_many(op, operands, origin) {
@@ -287,12 +287,14 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    fn spend(&mut self) -> Res<()> {
-        if self.fuel == 0 {
-            let title = format!("this unrolls to more than {FUEL} operations");
+    /// Counts a step of the elaboration; too many are an error.
+    pub(crate) fn spend(&mut self, steps: u64) -> Res<()> {
+        if self.fuel < steps {
+            self.fuel = 0;
+            let title = format!("this unrolls to more than {FUEL} steps");
             return Err(self.error(self.span, title, "the limit is reached here"));
         }
-        self.fuel -= 1;
+        self.fuel -= steps;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ impl<'a> Elaborator<'a> {
     /// The value of an expression; what is wrong with it is reported and gives [`Value::Error`].
     pub(crate) fn eval(&mut self, expr: &'a Expr) -> Value<'a> {
         let outer = std::mem::replace(&mut self.span, expr.span);
-        let value = self.eval_kind(expr);
+        let value = if self.spend(1).is_ok() { self.eval_kind(expr) } else { Value::Error };
         self.span = outer;
         match value {
             Value::Error if self.lenient > 0 => {
