@@ -3,6 +3,7 @@
 mod support;
 
 use support::{Outcome, run_file};
+use tensc_frontend::check::Entry;
 
 fn all_hold(folder: &str) {
     let root = support::repository().join(folder);
@@ -53,4 +54,29 @@ fn problems_read_well() {
             insta::assert_snapshot!(name, checked.problems);
         });
     }
+}
+
+/// The page's model as a graph: eight blocks are one repeat, the two flows in each are unrolled.
+#[test]
+fn the_page_is_a_graph() {
+    let path = support::repository().join("compiler/frontend/tests/claims/ten.seq");
+    let checked = support::check_text("ten.seq", &std::fs::read_to_string(path).unwrap());
+    let mut text = String::new();
+    for function in ["forward", "next", "loss"] {
+        let entry = Entry { function, preset: Some("bytes"), ..Entry::default() };
+        let built = checked.program.elaborate(&entry).unwrap_or_else(|error| panic!("{}", support::failure(&checked, &error)));
+        tensc_ir::verify(built.graph.clone()).unwrap();
+        text.push_str(&built.graph.to_string());
+        assert_eq!(built.params.len(), 3 + 1 + 6 * (2 * 5 + 2 * 2 + 4));
+        assert_eq!(built.params[0].path, "embed");
+    }
+    let paths = |entry: &Entry<'_>| -> Vec<String> {
+        checked.program.elaborate(entry).unwrap().params.into_iter().map(|param| param.path).collect()
+    };
+    let settings = [("L".to_owned(), "1".to_owned()), ("cells".to_owned(), "1".to_owned())];
+    let small = Entry { function: "forward", preset: Some("tiny"), settings: &settings, ..Entry::default() };
+    text.push_str(&paths(&small).join("\n"));
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "claims" }, {
+        insta::assert_snapshot!("ten", text);
+    });
 }
