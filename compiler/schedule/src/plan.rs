@@ -142,7 +142,8 @@ impl Planner<'_, '_> {
             };
             for result in &node.results {
                 if let Some(slot) = self.costs.get_mut(result.0 as usize) {
-                    *slot = cost;
+                    // Beyond this nothing is worth computing twice; and sums of such costs stay in range.
+                    *slot = cost.min(1 << 32);
                 }
             }
         }
