@@ -72,7 +72,7 @@ impl Emit<'_, '_> {
     }
 
     /// Runs one of two branches, which give values of the same types. What they compute besides is forgotten after them.
-    pub(super) fn branch(
+    pub(crate) fn branch(
         &mut self,
         condition: Value,
         then: impl FnOnce(&mut Self) -> Vec<Value>,

@@ -72,7 +72,7 @@ impl Emit<'_, '_> {
     }
 
     /// Whether all of four truth values hold, as one.
-    pub(super) fn all(&mut self, mask: Value) -> Value {
+    pub(crate) fn all(&mut self, mask: Value) -> Value {
         if self.is_vector(mask) { self.b.ins().vall_true(mask) } else { mask }
     }
 

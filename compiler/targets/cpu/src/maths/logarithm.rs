@@ -1,0 +1,87 @@
+//! log, and softplus.
+
+use super::exponential::decay;
+use super::polynomial;
+use crate::emit::Emit;
+use cranelift_codegen::ir::condcodes::FloatCC;
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+
+/// `x = 2^n m` with m in [sqrt(1/2), sqrt(2)), a polynomial in m - 1.
+pub(super) fn log(emit: &mut Emit, x: Value) -> Value {
+    let (int, float) =
+        if emit.is_vector(x) { (types::I32X4, types::F32X4) } else { (types::I32, types::F32) };
+    // Numbers below the normal range are scaled into it.
+    let (normal, scale) = (emit.float(f32::MIN_POSITIVE, x), emit.float(8_388_608.0, x));
+    let small = emit.compare(FloatCC::LessThan, x, normal);
+    let scaled = emit.b.ins().fmul(x, scale);
+    let scaled = emit.pick(small, scaled, x);
+
+    // The bits from those of sqrt(1/2) on: their exponent field is n.
+    let bits = emit.reinterpret(int, scaled);
+    let root = emit.word(std::f32::consts::FRAC_1_SQRT_2.to_bits(), x);
+    let above = emit.b.ins().isub(bits, root);
+    let shift = emit.b.ins().iconst(types::I32, 23);
+    let n = emit.b.ins().sshr(above, shift);
+    let mantissa = emit.word(0x007f_ffff, x);
+    let m = emit.b.ins().band(above, mantissa);
+    let m = emit.b.ins().iadd(m, root);
+    let m = emit.reinterpret(float, m);
+    let n = emit.b.ins().fcvt_from_sint(float, n);
+    let (shifted, zero) = (emit.float(-23.0, x), emit.float(0.0, x));
+    let shifted = emit.pick(small, shifted, zero);
+    let n = emit.b.ins().fadd(n, shifted);
+
+    let one = emit.float(1.0, x);
+    let f = emit.b.ins().fsub(m, one);
+    let square = emit.b.ins().fmul(f, f);
+    let p = polynomial(
+        emit,
+        f,
+        &[
+            7.037_683_6e-2,
+            -1.151_461e-1,
+            1.167_699_9e-1,
+            -1.242_014_1e-1,
+            1.424_932_3e-1,
+            -1.666_805_8e-1,
+            2.000_071_5e-1,
+            -2.499_999_4e-1,
+            3.333_333_1e-1,
+        ],
+    );
+    let p = emit.b.ins().fmul(p, f);
+    let p = emit.b.ins().fmul(p, square);
+    let (low, high, half) =
+        (emit.float(-2.121_944_4e-4, x), emit.float(0.693_359_375, x), emit.float(-0.5, x));
+    let p = emit.multiply_add(n, low, p);
+    let p = emit.multiply_add(square, half, p);
+    let sum = emit.b.ins().fadd(f, p);
+    let value = emit.multiply_add(n, high, sum);
+
+    // log 0 = -inf, log inf = inf, NaN of negative numbers and of NaN.
+    let (infinity, minus_infinity) = (emit.float(f32::INFINITY, x), emit.float(f32::NEG_INFINITY, x));
+    let nan = emit.float(f32::NAN, x);
+    let is_infinite = emit.compare(FloatCC::Equal, x, infinity);
+    let value = emit.pick(is_infinite, infinity, value);
+    let is_zero = emit.compare(FloatCC::Equal, x, zero);
+    let value = emit.pick(is_zero, minus_infinity, value);
+    let outside = emit.compare(FloatCC::UnorderedOrLessThan, x, zero);
+    emit.pick(outside, nan, value)
+}
+
+/// `max(x, 0) + log(1 + e^-|x|)`; what the sum with 1 rounds away is added back.
+pub(super) fn softplus(emit: &mut Emit, x: Value) -> Value {
+    let e = decay(emit, x);
+    let (one, zero) = (emit.float(1.0, x), emit.float(0.0, x));
+    let u = emit.b.ins().fadd(one, e);
+    let logarithm = log(emit, u);
+    let kept = emit.b.ins().fsub(u, one);
+    let lost = emit.b.ins().fsub(e, kept);
+    let correction = emit.b.ins().fdiv(lost, u);
+    let logarithm = emit.b.ins().fadd(logarithm, correction);
+    let positive = emit.compare(FloatCC::GreaterThan, x, zero);
+    let larger = emit.pick(positive, x, zero);
+    let sum = emit.b.ins().fadd(larger, logarithm);
+    let number = emit.compare(FloatCC::Ordered, x, x);
+    emit.pick(number, sum, x)
+}
