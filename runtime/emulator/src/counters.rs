@@ -137,15 +137,18 @@ impl Counters {
         traffic.bytes += addresses.len() as u64 * width;
         let lanes = (128 / width.clamp(4, 16)) as usize;
         for part in addresses.chunks(lanes) {
-            let mut words: Vec<u64> =
-                part.iter().flat_map(|address| address / 4..=address.saturating_add(width - 1) / 4).collect();
-            words.sort_unstable();
-            words.dedup();
-            let mut banks = [0_u64; 32];
-            for word in words {
-                if let Some(bank) = banks.get_mut((word % 32) as usize) {
-                    *bank += 1;
+            // Distinct words of each bank; a word is looked for among earlier ones only where its bank is taken.
+            let (mut banks, mut last) = ([0_u64; 32], [u64::MAX; 32]);
+            let words =
+                || part.iter().flat_map(|address| *address / 4..=address.saturating_add(width - 1) / 4);
+            for (index, word) in words().enumerate() {
+                let bank = (word % 32) as usize;
+                let (Some(count), Some(last)) = (banks.get_mut(bank), last.get_mut(bank)) else { continue };
+                if *last == word || (*count > 0 && words().take(index).any(|earlier| earlier == word)) {
+                    continue;
                 }
+                *last = word;
+                *count += 1;
             }
             self.bank_conflicts += banks.iter().max().copied().unwrap_or(0).saturating_sub(1);
         }

@@ -1,5 +1,12 @@
 //! Memory: at most twice the buffers plus 200 MB. Alone in its process, which it measures.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
 #![cfg(target_os = "linux")]
 
 use tensc_emulator::{Arg, Device, Shape};

@@ -2,6 +2,14 @@
 //!
 //! `TENSC_FUZZ=100000 cargo test -p tensc-emulator --test fuzz` tries more mutations.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use tensc_emulator::{Arg, Config, Device, Shape};
 
 const KERNELS: &str = include_str!("corpus/kernels.ptx");

@@ -1,5 +1,13 @@
 //! `docs/emulator.md` lists the instructions of the table.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use tensc_emulator::isa;
 
 const MARK: &str = "--test reference` writes it.\n";

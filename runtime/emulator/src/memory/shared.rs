@@ -1,9 +1,8 @@
 //! Shared memory of one block: bytes, and who accessed each last at which clock.
 //!
-//! An access races with an earlier one by another thread that did not happen before it, if one of both
-//! writes, unless both are strong (atomic or volatile) or the write leaves the same value.
-
-use std::collections::HashMap;
+//! An access races with an earlier one by another thread that did not happen before it, if one of both writes, unless
+//! both are strong (atomic or volatile) or the write leaves the same value. History is kept for words of four bytes;
+//! a word that is accessed in parts keeps it for each byte until it is written as a whole again.
 
 use super::clock::Clock;
 use crate::fault::{FaultKind, Trouble};
@@ -20,30 +19,15 @@ pub(crate) struct Actor<'a> {
 
 /// Thread number of asynchronous copies.
 pub(crate) const ASYNC_THREAD: u16 = u16::MAX;
+/// Several threads of one warp.
+const SEVERAL: u16 = u16::MAX - 1;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Mark {
     thread: u16,
     member: u16,
     clock: u32,
     strong: bool,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Byte {
-    writer: Option<Mark>,
-    reader: Option<Mark>,
-    /// More readers since the last write are in the table.
-    more_readers: bool,
-    /// Asynchronous copies that will write here.
-    pending: u16,
-    written: bool,
-}
-
-pub(crate) struct SharedMemory {
-    data: Vec<u8>,
-    bytes: Vec<Byte>,
-    readers: HashMap<u32, Vec<Mark>>,
 }
 
 impl Mark {
@@ -53,24 +37,173 @@ impl Mark {
 
     /// Whether the access with this mark may run at the same time as `actor`'s.
     fn races(&self, actor: &Actor<'_>) -> bool {
-        let before = self.thread == actor.thread && self.thread != ASYNC_THREAD
-            || self.clock <= actor.known.get(self.member as usize);
+        let same_thread = self.thread == actor.thread && self.thread != ASYNC_THREAD;
+        let before = same_thread || self.clock <= actor.known.get(self.member as usize);
         let both_strong = self.strong && actor.strong;
         !(before || both_strong)
     }
 
+    /// The mark of this member's latest reads once `actor`, of the same member, reads too.
+    const fn and(self, actor: &Actor<'_>) -> Self {
+        if self.clock != actor.now {
+            // The warp has synchronised since: whoever is after its new reads is after the old ones.
+            return Self::of(actor);
+        }
+        let thread = if self.thread == actor.thread { self.thread } else { SEVERAL };
+        Self { thread, strong: self.strong && actor.strong, ..self }
+    }
+
     fn name(&self) -> String {
-        if self.thread == ASYNC_THREAD {
-            "an asynchronous copy".into()
-        } else {
-            format!("thread {}", self.thread)
+        match self.thread {
+            ASYNC_THREAD => "an asynchronous copy".into(),
+            SEVERAL => format!("threads of warp {}", self.member),
+            thread => format!("thread {thread}"),
         }
     }
 }
 
+/// The history of a word or a byte.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    writer: Option<Mark>,
+    reader: Option<Mark>,
+    /// Place of the readers of other warps in the pool, plus one.
+    others: u32,
+    written: bool,
+}
+
+/// Readers since the last write, one mark a warp.
+#[derive(Debug, Default)]
+struct Readers {
+    pool: Vec<Vec<Mark>>,
+    free: Vec<u32>,
+}
+
+impl Readers {
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.pool.push(Vec::new());
+            self.pool.len() as u32
+        })
+    }
+
+    fn list(&self, place: u32) -> &[Mark] {
+        let index = (place as usize).checked_sub(1);
+        index.and_then(|index| self.pool.get(index)).map_or(&[], Vec::as_slice)
+    }
+
+    fn add(&mut self, place: u32, actor: &Actor<'_>) {
+        let index = (place as usize).wrapping_sub(1);
+        let Some(list) = self.pool.get_mut(index) else { return };
+        match list.iter_mut().find(|mark| mark.member == actor.member) {
+            Some(mark) => *mark = mark.and(actor),
+            None => list.push(Mark::of(actor)),
+        }
+    }
+
+    fn release(&mut self, place: u32) {
+        if place != 0 {
+            if let Some(list) = self.pool.get_mut(place as usize - 1) {
+                list.clear();
+            }
+            self.free.push(place);
+        }
+    }
+
+    /// The same readers in a list of its own.
+    fn duplicate(&mut self, place: u32) -> u32 {
+        if place == 0 {
+            return 0;
+        }
+        let marks = self.list(place).to_vec();
+        let copy = self.take();
+        if let Some(list) = self.pool.get_mut(copy as usize - 1) {
+            *list = marks;
+        }
+        copy
+    }
+}
+
+impl Cell {
+    fn read(&mut self, readers: &mut Readers, actor: &Actor<'_>) -> Result<(), Wrong> {
+        if !self.written {
+            return Err(Wrong::Unwritten);
+        }
+        if let Some(writer) = self.writer.filter(|writer| writer.races(actor)) {
+            return Err(Wrong::Race { what: "read races with the write by", mark: writer });
+        }
+        match &mut self.reader {
+            None => self.reader = Some(Mark::of(actor)),
+            Some(reader) if reader.member == actor.member => *reader = reader.and(actor),
+            Some(_) => {
+                if self.others == 0 {
+                    self.others = readers.take();
+                }
+                readers.add(self.others, actor);
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, readers: &mut Readers, actor: &Actor<'_>, same_value: bool) -> Result<(), Wrong> {
+        if let Some(writer) = self.writer.filter(|writer| writer.races(actor))
+            && !same_value
+        {
+            return Err(Wrong::Race { what: "write races with the write by", mark: writer });
+        }
+        let racing = self.reader.iter().chain(readers.list(self.others)).find(|reader| reader.races(actor));
+        if let Some(mark) = racing {
+            return Err(Wrong::Race { what: "write races with the read by", mark: *mark });
+        }
+        readers.release(self.others);
+        *self = Self { writer: Some(Mark::of(actor)), reader: None, others: 0, written: true };
+        Ok(())
+    }
+}
+
+/// What is wrong with an access to a cell.
+enum Wrong {
+    Unwritten,
+    Race { what: &'static str, mark: Mark },
+}
+
+impl Wrong {
+    fn trouble(self, offset: usize) -> Trouble {
+        let (kind, detail) = match self {
+            Self::Unwritten => {
+                (FaultKind::UnwrittenMemory, "read of shared memory that nothing wrote".to_owned())
+            }
+            Self::Race { what, mark } => {
+                (FaultKind::SharedRace, format!("{what} {}: no barrier between them", mark.name()))
+            }
+        };
+        trouble(kind, detail, offset as u64)
+    }
+}
+
+pub(crate) struct SharedMemory {
+    data: Vec<u8>,
+    words: Vec<Cell>,
+    /// Words whose history is in `bytes`.
+    split: Vec<bool>,
+    /// Empty until a word is split.
+    bytes: Vec<Cell>,
+    /// Asynchronous copies that will write to a byte; empty until there is one.
+    pending: Vec<u16>,
+    readers: Readers,
+}
+
 impl SharedMemory {
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { data: vec![0; bytes], bytes: vec![Byte::default(); bytes], readers: HashMap::new() }
+        let words = bytes.div_ceil(4);
+        Self {
+            data: vec![0; bytes],
+            words: vec![Cell::default(); words],
+            split: vec![false; words],
+            bytes: Vec::new(),
+            pending: Vec::new(),
+            readers: Readers::default(),
+        }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -86,11 +219,22 @@ impl SharedMemory {
         Ok(offset as usize..(offset + width) as usize)
     }
 
-    /// Reads up to 16 bytes into `out`.
     pub(crate) fn read(&mut self, offset: u64, out: &mut [u8], actor: &Actor<'_>) -> Result<(), Trouble> {
         let range = self.range(offset, out.len() as u64)?;
-        for index in range.clone() {
-            self.note_read(index, actor)?;
+        self.check_pending(&range, "read")?;
+        for (word, part) in words(&range) {
+            if part.len() == 4 && self.split.get(word) != Some(&true) {
+                if let Some(cell) = self.words.get_mut(word) {
+                    cell.read(&mut self.readers, actor).map_err(|wrong| wrong.trouble(word * 4))?;
+                }
+                continue;
+            }
+            self.split(word);
+            for index in part {
+                if let Some(cell) = self.bytes.get_mut(index) {
+                    cell.read(&mut self.readers, actor).map_err(|wrong| wrong.trouble(index))?;
+                }
+            }
         }
         out.copy_from_slice(self.data.get(range).unwrap_or_default());
         Ok(())
@@ -98,8 +242,36 @@ impl SharedMemory {
 
     pub(crate) fn write(&mut self, offset: u64, bytes: &[u8], actor: &Actor<'_>) -> Result<(), Trouble> {
         let range = self.range(offset, bytes.len() as u64)?;
-        for (index, value) in range.clone().zip(bytes) {
-            self.note_write(index, *value, actor)?;
+        self.check_pending(&range, "written")?;
+        for (word, part) in words(&range) {
+            let new = |index: usize| bytes.get(index - range.start);
+            if part.len() == 4 {
+                let same = part.clone().all(|index| self.data.get(index) == new(index));
+                if self.split.get(word) == Some(&true) {
+                    // Every byte's history is checked, and from here on they share one.
+                    for index in part {
+                        if let Some(cell) = self.bytes.get_mut(index) {
+                            cell.write(&mut self.readers, actor, same)
+                                .map_err(|wrong| wrong.trouble(index))?;
+                        }
+                    }
+                    if let (Some(split), Some(cell)) = (self.split.get_mut(word), self.words.get_mut(word)) {
+                        *split = false;
+                        *cell =
+                            Cell { writer: Some(Mark::of(actor)), reader: None, others: 0, written: true };
+                    }
+                } else if let Some(cell) = self.words.get_mut(word) {
+                    cell.write(&mut self.readers, actor, same).map_err(|wrong| wrong.trouble(word * 4))?;
+                }
+                continue;
+            }
+            self.split(word);
+            for index in part {
+                let same = self.data.get(index) == new(index);
+                if let Some(cell) = self.bytes.get_mut(index) {
+                    cell.write(&mut self.readers, actor, same).map_err(|wrong| wrong.trouble(index))?;
+                }
+            }
         }
         if let Some(data) = self.data.get_mut(range) {
             data.copy_from_slice(bytes);
@@ -127,82 +299,62 @@ impl SharedMemory {
     /// Announces asynchronous writes to these bytes, or takes the announcement back.
     pub(crate) fn set_pending(&mut self, offset: u64, width: u64, pending: bool) -> Result<(), Trouble> {
         let range = self.range(offset, width)?;
-        for byte in self.bytes.get_mut(range).unwrap_or_default() {
-            byte.pending = if pending { byte.pending + 1 } else { byte.pending.saturating_sub(1) };
+        if self.pending.is_empty() {
+            self.pending = vec![0; self.data.len()];
+        }
+        for count in self.pending.get_mut(range).unwrap_or_default() {
+            *count = if pending { count.saturating_add(1) } else { count.saturating_sub(1) };
         }
         Ok(())
+    }
+
+    fn check_pending(&self, range: &std::ops::Range<usize>, what: &str) -> Result<(), Trouble> {
+        let Some(counts) = self.pending.get(range.clone()) else { return Ok(()) };
+        match counts.iter().position(|count| *count > 0) {
+            None => Ok(()),
+            Some(index) => {
+                let detail = format!("{what} before the asynchronous copy was waited for");
+                Err(trouble(FaultKind::AsyncPending, detail, (range.start + index) as u64))
+            }
+        }
     }
 
     /// Makes these bytes "never written", as a new mbarrier's are to ordinary accesses.
     pub(crate) fn forget(&mut self, offset: u64, width: u64) -> Result<(), Trouble> {
         let range = self.range(offset, width)?;
-        self.bytes.get_mut(range).unwrap_or_default().fill(Byte::default());
+        for (word, part) in words(&range) {
+            self.split(word);
+            self.bytes.get_mut(part).unwrap_or_default().fill(Cell::default());
+        }
         Ok(())
     }
 
-    fn note_read(&mut self, index: usize, actor: &Actor<'_>) -> Result<(), Trouble> {
-        let Some(byte) = self.bytes.get_mut(index) else { return Ok(()) };
-        if byte.pending > 0 {
-            return Err(trouble(
-                FaultKind::AsyncPending,
-                "read before the asynchronous copy was waited for",
-                index as u64,
-            ));
+    /// Gives each byte of the word a history of its own.
+    fn split(&mut self, word: usize) {
+        if self.split.get(word) != Some(&false) {
+            return;
         }
-        if !byte.written {
-            return Err(trouble(
-                FaultKind::UnwrittenMemory,
-                "read of shared memory that nothing wrote",
-                index as u64,
-            ));
+        if self.bytes.is_empty() {
+            self.bytes = vec![Cell::default(); self.data.len()];
         }
-        if let Some(writer) = byte.writer.filter(|writer| writer.races(actor)) {
-            let detail = format!("read races with the write by {}: no barrier between them", writer.name());
-            return Err(trouble(FaultKind::SharedRace, detail, index as u64));
-        }
-        match byte.reader {
-            // A reader that happened before this one need not be remembered: whoever is after this is after both.
-            Some(reader) if reader.thread != actor.thread && (reader.races(actor) || actor.strong) => {
-                byte.more_readers = true;
-                let readers = self.readers.entry(index as u32).or_default();
-                readers.retain(|mark| mark.thread != actor.thread && (mark.races(actor) || mark.strong));
-                readers.push(Mark::of(actor));
+        let whole = self.words.get(word).copied().unwrap_or_default();
+        for index in word * 4..word * 4 + 4 {
+            let others = self.readers.duplicate(whole.others);
+            if let Some(cell) = self.bytes.get_mut(index) {
+                *cell = Cell { others, ..whole };
             }
-            Some(_) | None => byte.reader = Some(Mark::of(actor)),
         }
-        Ok(())
+        self.readers.release(whole.others);
+        if let Some(split) = self.split.get_mut(word) {
+            *split = true;
+        }
     }
+}
 
-    fn note_write(&mut self, index: usize, value: u8, actor: &Actor<'_>) -> Result<(), Trouble> {
-        let Some(byte) = self.bytes.get_mut(index) else { return Ok(()) };
-        if byte.pending > 0 {
-            return Err(trouble(
-                FaultKind::AsyncPending,
-                "written before the asynchronous copy was waited for",
-                index as u64,
-            ));
-        }
-        if let Some(writer) = byte.writer.filter(|writer| writer.races(actor))
-            && self.data.get(index) != Some(&value)
-        {
-            let detail = format!("write races with the write by {}: no barrier between them", writer.name());
-            return Err(trouble(FaultKind::SharedRace, detail, index as u64));
-        }
-        let more = if byte.more_readers { self.readers.remove(&(index as u32)) } else { None };
-        let racing = byte.reader.iter().chain(more.iter().flatten()).find(|reader| reader.races(actor));
-        if let Some(reader) = racing {
-            let detail = format!("write races with the read by {}: no barrier between them", reader.name());
-            return Err(trouble(FaultKind::SharedRace, detail, index as u64));
-        }
-        *byte = Byte {
-            writer: Some(Mark::of(actor)),
-            reader: None,
-            more_readers: false,
-            pending: 0,
-            written: true,
-        };
-        Ok(())
-    }
+/// The words that a range of bytes touches, each with the bytes of it in the range.
+fn words(range: &std::ops::Range<usize>) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + use<> {
+    let (start, end) = (range.start, range.end);
+    (start / 4..end.div_ceil(4)).map(move |word| (word, start.max(word * 4)..end.min(word * 4 + 4)))
 }
 
 fn trouble(kind: FaultKind, detail: impl Into<String>, offset: u64) -> Trouble {

@@ -3,6 +3,14 @@
 //! The faulty one must stop with the right kind at the marked instruction (the line that begins with `/*!*/`), under
 //! every seed; the twin must run to its end under every seed, on one core and on several.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod memory;
 mod order;
 #[path = "../ptxas/mod.rs"]

@@ -79,6 +79,31 @@ const SHARED: &[Plant] = &[
     ),
 ];
 
+/// Words that threads share byte by byte: neighbours do not race, and the word's history follows each byte.
+const PARTS: &[Plant] = &[
+    plant(
+        "word read while its bytes are written",
+        FaultKind::SharedRace,
+        (1, 64),
+        ".shared .align 4 .b8 tile[64]; mov.u32 %r1, tile; add.s32 %r2, %r1, %t; st.shared.u8 [%r2], %t; bar.warp.sync -1;
+        and.b32 %r3, %t, 60; xor.b32 %r3, %r3, 32; bar.sync 0; st.shared.u8 [%r2], %b;
+        add.s32 %r4, %r1, %r3; ld.shared.u32 %r5, [%r4];",
+        ".shared .align 4 .b8 tile[64]; mov.u32 %r1, tile; add.s32 %r2, %r1, %t; st.shared.u8 [%r2], %t; bar.warp.sync -1;
+        and.b32 %r3, %t, 60; xor.b32 %r3, %r3, 32; bar.sync 0; st.shared.u8 [%r2], %b; bar.sync 0;
+        add.s32 %r4, %r1, %r3; ld.shared.u32 %r5, [%r4];",
+    ),
+    plant(
+        "byte written while its word is read",
+        FaultKind::SharedRace,
+        (1, 64),
+        ".shared .align 4 .b8 tile[64]; mov.u32 %r1, tile; add.s32 %r2, %r1, %t; and.b32 %r3, %t, 15; shl.b32 %r3, %r3, 2;
+        add.s32 %r4, %r1, %r3; st.shared.u32 [%r4], 0; bar.sync 0; ld.shared.u32 %r5, [%r4]; st.shared.u8 [%r2], 7;",
+        ".shared .align 4 .b8 tile[64]; mov.u32 %r1, tile; add.s32 %r2, %r1, %t; and.b32 %r3, %t, 15; shl.b32 %r3, %r3, 2;
+        add.s32 %r4, %r1, %r3; st.shared.u32 [%r4], 0; bar.sync 0; ld.shared.u32 %r5, [%r4]; bar.sync 0; st.shared.u8 [%r2], 7;
+        bar.sync 0; st.shared.u32 [%r4], 5; bar.sync 0; ld.shared.u16 %h1, [%r4];",
+    ),
+];
+
 const GLOBAL: &[Plant] = &[
     plant(
         "two blocks write one word",
@@ -330,7 +355,7 @@ const ASYNCHRONOUS: &[Plant] = &[
 
 #[test]
 fn races_in_shared_memory_are_found() {
-    SHARED.iter().for_each(check);
+    SHARED.iter().chain(PARTS).for_each(check);
 }
 
 #[test]

@@ -143,9 +143,10 @@ fn worked_examples_agree() {
 /// Each bound of the ISA as (instruction, true function, bound at x), checked in all three modes.
 #[test]
 fn approximations_stay_inside_their_bounds_and_use_them_on_request() {
-    type Bound = fn(f64) -> f64;
+    type Function = fn(f64) -> f64;
+    type Row<'a> = (&'a str, Function, Box<dyn Fn(f64, f64) -> f64>);
     let ulp = |truth: f64| (truth.abs().log2().floor() - 23.0).exp2();
-    let rows: &[(&str, Bound, Box<dyn Fn(f64, f64) -> f64>)] = &[
+    let rows: &[Row<'_>] = &[
         ("ex2.approx.f32", f64::exp2, Box::new(move |_, truth| 2.0 * ulp(truth))),
         (
             "lg2.approx.f32",

@@ -3,6 +3,14 @@
 //! Each file covers a part of ISA section 9.7; the comment above an example has its formula. No expected value comes from
 //! the emulator.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod compare;
 mod convert;
 mod float;
