@@ -294,13 +294,18 @@ pub fn program(graph: &Verified<Graph>) -> Program {
 
 /// Compares the two at these lengths, for batches of 1 and 3.
 pub fn agree_at(graph: &Verified<Graph>, lengths: &[i64]) {
+    agree_from(graph, lengths, 0);
+}
+
+/// Compares the two at these lengths, this many entries into a stream.
+pub fn agree_from(graph: &Verified<Graph>, lengths: &[i64], position: i64) {
     let program = program(graph);
     let text = program.to_string();
     let program =
         tensc_program::verify(program).unwrap_or_else(|error| panic!("{error}\n{}\n{text}", **graph));
     for length in lengths {
         for batch in [1, 3] {
-            compare(graph, &program, &text, *length, batch);
+            compare(graph, &program, &text, (*length, position), batch);
         }
     }
 }
@@ -314,11 +319,11 @@ fn compare(
     graph: &Verified<Graph>,
     program: &tensc_program::Verified<Program>,
     text: &str,
-    length: i64,
+    (length, position): (i64, i64),
     batch: usize,
 ) {
     let mut random = Random::new(length as u64 * 31 + batch as u64 + 7);
-    let mut sizes = Sizes::from([(Arc::from("T"), length), (Arc::from("@position"), 0)]);
+    let mut sizes = Sizes::from([(Arc::from("T"), length), (Arc::from("@position"), position)]);
     let per_sequence: Vec<Vec<Array>> = {
         let mut all: Vec<Vec<Array>> = vec![Vec::new(); batch];
         for input in &graph.inputs {
