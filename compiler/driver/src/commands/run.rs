@@ -125,7 +125,16 @@ pub(crate) fn argument_specs(chosen: &Chosen) -> Vec<ArgumentSpec> {
 fn check_sizes(chosen: &Chosen, bound: &Bound) -> Result<()> {
     let mut sizes = bound.sizes.clone();
     sizes.insert(tensc_ir::dim::POSITION.into(), 0);
-    check_requires(&chosen.graph, &sizes).map_err(|error| Failure::user(error.to_string()))
+    check_requires(&chosen.graph, &sizes).map_err(|error| {
+        let given = bound.sizes.iter().map(|(name, size)| format!("{name} = {size}"));
+        let given: Vec<String> = given.collect();
+        let failure = Failure::user(error.to_string());
+        if given.is_empty() {
+            failure
+        } else {
+            failure.with_note(format!("the inputs give {}", given.join(", ")))
+        }
+    })
 }
 
 /// Results with their times.

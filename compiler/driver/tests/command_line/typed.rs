@@ -1,8 +1,6 @@
 //! The command line as users type it: exit codes, messages, files.
 
-mod common;
-
-use common::{Bench, npy, read};
+use crate::bench::{Bench, npy, read};
 
 /// A leaky sum with weights of 2 x 2, whose results are easy to work out by hand.
 const LEAKY: &str = "\
@@ -274,8 +272,8 @@ fn every_stage_has_a_text() {
     let bench = leaky();
     for (stage, part) in [
         ("ast", "leaky"),
-        ("graph", "rec forward"),
-        ("optimize", "rec forward"),
+        ("graph", "states(line 0 depth 1)"),
+        ("optimize", "states(line 0 depth 1)"),
         ("schedule", "kernel"),
         ("clif", "function"),
     ] {

@@ -4,19 +4,19 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A folder with files, and `tensc` run in it.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
 /// What a run printed.
-pub struct Printed {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Printed {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Bench {
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();
@@ -24,17 +24,17 @@ impl Bench {
         Self { folder }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tensc"));
         command.args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
         command
     }
 
-    pub fn run(&self, args: &[&str]) -> Printed {
+    pub(crate) fn run(&self, args: &[&str]) -> Printed {
         let Output { status, stdout, stderr } = self.command(args).output().unwrap();
         let printed = Printed {
             code: status.code().unwrap_or(-1),
@@ -50,20 +50,20 @@ impl Bench {
     }
 
     /// Runs what must succeed; what it printed.
-    pub fn ok(&self, args: &[&str]) -> String {
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
         let printed = self.run(args);
         assert_eq!(printed.code, 0, "{args:?}\n{}{}", printed.out, printed.err);
         printed.out
     }
 
     /// Runs what must fail with exit code 1; what it said.
-    pub fn refused(&self, args: &[&str]) -> String {
+    pub(crate) fn refused(&self, args: &[&str]) -> String {
         let printed = self.run(args);
         assert_eq!(printed.code, 1, "{args:?}\n{}{}", printed.out, printed.err);
         printed.err
     }
 
-    pub fn files(&self) -> Vec<String> {
+    pub(crate) fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.folder.path()).unwrap();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -73,14 +73,14 @@ impl Bench {
 }
 
 /// Writes f32 entries as a `.npy` file.
-pub fn npy(path: &Path, shape: &[usize], values: &[f32]) {
+pub(crate) fn npy(path: &Path, shape: &[usize], values: &[f32]) {
     let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_ne_bytes()).collect();
     let tensor = tensc_runtime::Tensor::from_bytes(tensc_ir::DType::F32, shape.to_vec(), &bytes).unwrap();
     tensc_runtime::file::npy::save(path, &tensor, &tensc_runtime::Cancel::new()).unwrap();
 }
 
 /// Reads the entries of a `.npy` file.
-pub fn read(path: &Path) -> (Vec<usize>, Vec<f64>) {
+pub(crate) fn read(path: &Path) -> (Vec<usize>, Vec<f64>) {
     let tensor = tensc_runtime::file::npy::load(path).unwrap();
     let values = (0..tensor.len()).map(|i| tensor.entry(i).unwrap().0).collect();
     (tensor.shape().to_vec(), values)

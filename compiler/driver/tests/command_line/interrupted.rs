@@ -1,8 +1,6 @@
 //! Ctrl-C, full disks and unwritable places leave no half-written file behind.
 
-mod common;
-
-use common::Bench;
+use crate::bench::{Bench, npy};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -63,7 +61,7 @@ fn ctrl_c_during_the_write_itself_keeps_the_old_file() {
 #[test]
 fn a_full_disk_is_the_machine_s_fault() {
     let bench = Bench::new(&[("small.seq", SMALL)]);
-    common::npy(&bench.path("x.npy"), &[100_000], &vec![1.0; 100_000]);
+    npy(&bench.path("x.npy"), &[100_000], &vec![1.0; 100_000]);
     let printed = bench.run(&["run", "small.seq", "--input", "x=x.npy", "--output", "/dev/full"]);
     assert_eq!(printed.code, 2);
     assert_eq!(printed.err, "error: cannot write `/dev/full`: the disk is full\n");
@@ -86,7 +84,7 @@ fn a_full_disk_is_the_machine_s_fault() {
 #[test]
 fn unwritable_places_are_told() {
     let bench = Bench::new(&[("small.seq", SMALL)]);
-    common::npy(&bench.path("x.npy"), &[2], &[1.0, 2.0]);
+    npy(&bench.path("x.npy"), &[2], &[1.0, 2.0]);
     for (output, reason) in [("no/such/y.npy", "there is no such file"), (".", "it is a folder")] {
         let printed = bench.run(&["run", "small.seq", "--input", "x=x.npy", "--output", output]);
         assert_eq!(printed.code, 2, "{}", printed.err);
