@@ -303,6 +303,13 @@ pub(crate) enum Synchronize {
     },
     /// Between the generic and the asynchronous proxy.
     ProxyFence,
+    /// `barrier.cluster.arrive`: threads go on and wait later.
+    ClusterArrive {
+        aligned: bool,
+    },
+    ClusterWait {
+        aligned: bool,
+    },
     Shuffle {
         mode: Shuffle,
         value: Source,

@@ -141,6 +141,22 @@ impl Device {
         Ok(())
     }
 
+    /// Sets bytes to one value.
+    ///
+    /// # Errors
+    /// Where the bytes are not inside one live allocation.
+    pub fn fill(&mut self, to: DevicePointer, value: u8, bytes: u64) -> Result<(), DeviceError> {
+        let allocation = self.memory.find(to.0, bytes).map_err(memory_error)?;
+        let chunk = vec![value; bytes.min(1 << 16) as usize];
+        let mut done = 0;
+        while done < bytes {
+            let length = (bytes - done).min(chunk.len() as u64);
+            allocation.copy_in(to.0 + done, chunk.get(..length as usize).unwrap_or_default());
+            done += length;
+        }
+        Ok(())
+    }
+
     /// Copies bytes from the device; bytes that nothing wrote are an error.
     ///
     /// # Errors
@@ -296,6 +312,10 @@ impl Driver for Device {
 
     fn copy_to(&mut self, to: DevicePointer, bytes: &[u8]) -> Result<(), DeviceError> {
         Self::copy_to(self, to, bytes)
+    }
+
+    fn fill(&mut self, to: DevicePointer, value: u8, bytes: u64) -> Result<(), DeviceError> {
+        Self::fill(self, to, value, bytes)
     }
 
     fn copy_from(&mut self, from: DevicePointer, bytes: &mut [u8]) -> Result<(), DeviceError> {

@@ -137,6 +137,12 @@ pub trait Driver {
     /// Where they do not fit the allocation.
     fn copy_to(&mut self, to: DevicePointer, bytes: &[u8]) -> Result<(), Self::Error>;
 
+    /// Sets bytes to one value.
+    ///
+    /// # Errors
+    /// Where they do not fit the allocation.
+    fn fill(&mut self, to: DevicePointer, value: u8, bytes: u64) -> Result<(), Self::Error>;
+
     /// Copies bytes from the device.
     ///
     /// # Errors

@@ -12,6 +12,82 @@ use crate::memory::clock::Clock;
 
 /// Barriers that a block has.
 const COUNT: u64 = 16;
+/// The cluster's barrier, among the block's.
+const CLUSTER: u32 = COUNT as u32;
+
+/// The barrier of a cluster of one block: its phases, and the phase that each thread has arrived in.
+#[derive(Default)]
+pub(super) struct ClusterBarrier {
+    phase: u32,
+    arrived: u32,
+    clock: Option<Clock>,
+    complete: Option<Clock>,
+    /// By thread: the phase it waits for next, plus one.
+    joined: Vec<u32>,
+}
+
+impl ClusterBarrier {
+    /// Threads of a warp arrive; the last one begins the next phase.
+    pub(super) fn arrive(
+        launch: &Launch<'_>,
+        core: &mut Core,
+        warp: &Warp,
+        mask: u32,
+    ) -> Result<(), Trouble> {
+        let released = core.clocks.release(warp.index as usize);
+        core.counters.barriers += 1;
+        let cluster = &mut core.cluster;
+        cluster.joined.resize(launch.threads() as usize, 0);
+        for lane in each(mask) {
+            let Some(joined) = cluster.joined.get_mut(warp.first_thread() as usize + lane) else { continue };
+            if *joined != 0 {
+                let detail = "the thread arrives twice at the cluster's barrier without waiting";
+                return Err(Trouble::new(FaultKind::Barrier, detail).lane(lane));
+            }
+            *joined = cluster.phase + 1;
+        }
+        match &mut cluster.clock {
+            Some(clock) => clock.join(&released),
+            None => cluster.clock = Some(released),
+        }
+        cluster.arrived += mask.count_ones();
+        if cluster.arrived == launch.threads() {
+            cluster.arrived = 0;
+            cluster.phase += 1;
+            cluster.complete = cluster.clock.take();
+            if let Some(clock) = cluster.complete.clone() {
+                core.barriers.released.push(Released { id: CLUSTER, clock, value: 0, results: Vec::new() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the threads may go on; else they wait.
+    pub(super) fn wait(core: &mut Core, warp: &mut Warp, mask: u32) -> Result<bool, Trouble> {
+        let mut over = true;
+        for lane in each(mask) {
+            let joined = core.cluster.joined.get_mut(warp.first_thread() as usize + lane);
+            match joined {
+                Some(joined) if *joined != 0 => {
+                    over &= *joined <= core.cluster.phase;
+                    *joined = 0;
+                }
+                Some(_) | None => {
+                    let detail = "the thread waits at the cluster's barrier without having arrived";
+                    return Err(Trouble::new(FaultKind::Barrier, detail).lane(lane));
+                }
+            }
+        }
+        if over {
+            if let Some(complete) = &core.cluster.complete {
+                core.clocks.acquire(warp.index as usize, complete);
+            }
+        } else if let Some(split) = warp.split_mut() {
+            split.state = State::AtBarrier { id: CLUSTER };
+        }
+        Ok(over)
+    }
+}
 
 #[derive(Default)]
 pub(super) struct Barriers {
@@ -49,11 +125,22 @@ impl Barriers {
     }
 
     /// Threads that have arrived and that are expected.
-    pub(super) fn progress(&self, id: u32) -> (u32, u32) {
+    fn progress(&self, id: u32) -> (u32, u32) {
         self.active
             .iter()
             .find(|active| active.id == id)
             .map_or((0, 0), |active| (active.arrived, active.expected))
+    }
+}
+
+impl Core {
+    /// The barrier's name, and threads that have arrived and that are expected.
+    pub(super) fn barrier_progress(&self, launch: &Launch<'_>, id: u32) -> (String, u32, u32) {
+        if id == CLUSTER {
+            return ("the cluster's barrier".into(), self.cluster.arrived, launch.threads());
+        }
+        let (arrived, expected) = self.barriers.progress(id);
+        (format!("barrier {id}"), arrived, expected)
     }
 }
 

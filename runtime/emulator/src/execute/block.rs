@@ -1,6 +1,6 @@
 //! One block: its memory, barriers and warps, and the order in which the warps run.
 
-use super::barrier::Barriers;
+use super::barrier::{Barriers, ClusterBarrier};
 use super::bulk::InFlight;
 use super::copies::ThreadCopies;
 use super::mbarrier::Mbarriers;
@@ -66,6 +66,7 @@ pub(crate) struct Core {
     pub(crate) frames: Frames,
     pub(crate) clocks: Clocks,
     pub(super) barriers: Barriers,
+    pub(super) cluster: ClusterBarrier,
     pub(super) mbarriers: Mbarriers,
     pub(super) copies: Vec<ThreadCopies>,
     pub(super) in_flight: Vec<InFlight>,
@@ -119,6 +120,7 @@ impl Block {
             frames: Frames::new(threads as usize, launch.program.frame_bytes),
             clocks: Clocks::new(warps as usize),
             barriers: Barriers::default(),
+            cluster: ClusterBarrier::default(),
             mbarriers: Mbarriers::default(),
             copies: (0..threads).map(|_| ThreadCopies::default()).collect(),
             in_flight: Vec::new(),
@@ -279,10 +281,9 @@ impl Block {
         for (index, warp) in self.warps.iter().enumerate() {
             for split in &warp.splits {
                 if let State::AtBarrier { id } = split.state {
-                    let (arrived, expected) = self.core.barriers.progress(id);
+                    let (name, arrived, expected) = self.core.barrier_progress(launch, id);
                     let missing = self.first_missing(launch, id);
-                    let detail =
-                        format!("barrier {id} is reached by {arrived} of {expected} threads; {missing}");
+                    let detail = format!("{name} is reached by {arrived} of {expected} threads; {missing}");
                     let lane = split.mask.trailing_zeros() as usize;
                     return self.fault(
                         launch,

@@ -1,6 +1,6 @@
 //! Executes one instruction of one split of a warp.
 
-use super::barrier::{self, Arrival};
+use super::barrier::{self, Arrival, ClusterBarrier};
 use super::block::{Core, Launch};
 use super::operand::{copy, each, fetch, register, unwritten};
 use super::warp::{State, Warp};
@@ -57,6 +57,15 @@ pub(super) fn step(
                 };
                 isolate(warp, pc, mask, active);
                 if !barrier::arrive(launch, core, warp, active, &arrival)? {
+                    return Ok(());
+                }
+            }
+            Op::Sync(Synchronize::ClusterArrive { .. }) => {
+                ClusterBarrier::arrive(launch, core, warp, active)?
+            }
+            Op::Sync(Synchronize::ClusterWait { .. }) => {
+                isolate(warp, pc, mask, active);
+                if !ClusterBarrier::wait(core, warp, active)? {
                     return Ok(());
                 }
             }
@@ -122,6 +131,12 @@ fn gathers(
             | Synchronize::Reduce { mask, .. }
             | Synchronize::Elect { mask, .. } => {
                 synchronize::members(launch, core, warp, mask, active)? & warp.live
+            }
+            Synchronize::ClusterArrive { aligned } | Synchronize::ClusterWait { aligned } => {
+                if !aligned {
+                    return Ok(None);
+                }
+                warp.live
             }
             Synchronize::Fence { .. } | Synchronize::ProxyFence | Synchronize::ActiveMask { .. } => {
                 return Ok(None);

@@ -40,7 +40,10 @@ pub(super) fn run(
                 core.view.fence();
             }
         }
-        Synchronize::ProxyFence | Synchronize::Barrier { .. } => {}
+        Synchronize::ProxyFence
+        | Synchronize::Barrier { .. }
+        | Synchronize::ClusterArrive { .. }
+        | Synchronize::ClusterWait { .. } => {}
         Synchronize::Shuffle { mode, value, lane, clamp, output, valid, .. } => {
             shuffle(launch, core, warp, *mode, [value, lane, clamp], *output, *valid, active)?;
         }

@@ -56,6 +56,22 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row(
         Group,
+        ("barrier.cluster.arrive", "9.7.13.3"),
+        &["barrier.cluster.arrive[.{release|relaxed}][.aligned]"],
+        "",
+        "arrives at the cluster's barrier, which is the block's here: clusters have one block",
+        cluster_arrive,
+    ),
+    row(
+        Group,
+        ("barrier.cluster.wait", "9.7.13.3"),
+        &["barrier.cluster.wait[.acquire][.aligned]"],
+        "",
+        "waits until all threads of the cluster have arrived",
+        cluster_wait,
+    ),
+    row(
+        Group,
         ("membar", "9.7.13.4"),
         &["membar.{cta|gl|sys}"],
         "",
@@ -199,6 +215,16 @@ fn barrier_red(b: &mut Builder<'_>) -> Made {
 fn warp_sync(b: &mut Builder<'_>) -> Made {
     b.expect(1..=1)?;
     Ok(Op::Sync(Synchronize::Warp { mask: b.source(0, B32)? }))
+}
+
+fn cluster_arrive(b: &mut Builder<'_>) -> Made {
+    b.expect(0..=0)?;
+    Ok(Op::Sync(Synchronize::ClusterArrive { aligned: b.words.has("aligned") }))
+}
+
+fn cluster_wait(b: &mut Builder<'_>) -> Made {
+    b.expect(0..=0)?;
+    Ok(Op::Sync(Synchronize::ClusterWait { aligned: b.words.has("aligned") }))
 }
 
 fn fence(b: &mut Builder<'_>) -> Made {

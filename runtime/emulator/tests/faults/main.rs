@@ -142,5 +142,10 @@ fn the_host_cannot_read_what_nothing_wrote() {
     device.copy_from(buffer, &mut bytes).unwrap();
     assert_eq!(bytes, [1, 2, 3]);
     assert!(device.copy_from(buffer, &mut [0; 4]).is_err());
+    device.fill(buffer.offset(3), 9, 2).unwrap();
+    let mut bytes = [0; 5];
+    device.copy_from(buffer, &mut bytes).unwrap();
+    assert_eq!(bytes, [1, 2, 3, 9, 9]);
+    assert!(device.fill(buffer, 0, 9).is_err());
     assert!(device.copy_to(buffer, &[0; 9]).is_err());
 }

@@ -187,6 +187,13 @@ const CONVERGENCE: &[Plant] = &[
         "setp.ge.u32 %p1, %t, 32; @%p1 bra OTHER; bar.sync 0; bra.uni END; OTHER: bar.sync 0; END:",
     ),
     plant(
+        "a warp that never arrives at the cluster's barrier",
+        FaultKind::Barrier,
+        (1, 64),
+        "setp.ge.u32 %p1, %t, 32; @%p1 ret; barrier.cluster.arrive.aligned;\n/*!*/ barrier.cluster.wait.aligned;",
+        "barrier.cluster.arrive.aligned; barrier.cluster.wait.aligned; setp.ge.u32 %p1, %t, 32; @%p1 ret;",
+    ),
+    plant(
         "shfl from a lane that has exited",
         FaultKind::Convergence,
         (1, 32),

@@ -21,6 +21,14 @@ pub(crate) fn kernels() -> Vec<Kernel> {
     kernels
 }
 
+const CLUSTER: &str =
+    ".shared .align 4 .b8 tile[256]; mov.u32 %r1, tile; shl.b32 %r2, %t, 2; add.s32 %r3, %r1, %r2;
+    xor.b32 %r4, %r2, 252; add.s32 %r4, %r1, %r4; mov.u32 %r6, 0;
+    LOOP: st.shared.u32 [%r3], %t; barrier.cluster.arrive.release.aligned; add.s32 %r6, %r6, 1;
+    barrier.cluster.wait.acquire.aligned; ld.shared.u32 %r5, [%r4];
+    barrier.cluster.arrive.release.aligned; barrier.cluster.wait.acquire.aligned;
+    setp.lt.u32 %p1, %r6, 2; @%p1 bra LOOP; add.s64 %rd1, %out, %t4; st.global.u32 [%rd1], %r5;";
+
 fn barriers() -> Vec<Kernel> {
     vec![
         // 64 threads write t and read 63 - t behind the barrier.
@@ -55,6 +63,23 @@ fn barriers() -> Vec<Kernel> {
             st.global.u32 [%out], %r1; st.global.v2.u32 [%out+8], {%r2, %r3}; st.global.u32 [%out+4], 0; END:",
             vec![],
             vec![40, 0, 0, 1],
+        ),
+        // Threads write, arrive, work on, wait, and then read what all wrote before they arrived; twice.
+        kernel(
+            "barrier.cluster.arrive",
+            "barrier.cluster.arrive.release.aligned",
+            64,
+            CLUSTER,
+            vec![],
+            (0..64).rev().collect(),
+        ),
+        kernel(
+            "barrier.cluster.wait",
+            "barrier.cluster.wait.acquire.aligned",
+            64,
+            CLUSTER,
+            vec![],
+            (0..64).rev().collect(),
         ),
         // Lane t reads what lane t ^ 1 wrote: ordered by the warp's barrier alone.
         kernel(
