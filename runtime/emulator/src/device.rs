@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 
-use crate::code::{ParameterSlot, Program};
+use crate::arguments::{check_shape, pack};
+use crate::code::Program;
 use crate::decode::{self, Symbols};
 use crate::driver::{Arg, DevicePointer, Driver, ModuleId, Shape};
 use crate::error::PtxError;
 use crate::execute::Launch;
 use crate::execute::grid;
 use crate::fault::{Fault, Trouble};
+use crate::image::{image, variable_bytes};
 use crate::memory::global::GlobalMemory;
 use crate::memory::shadow::MOST_BLOCKS;
 use crate::number::approximate::Approximation;
 use crate::report::Report;
 use crate::syntax;
-use crate::syntax::ast::{Class, Initial, Module, Operand, Space, Variable};
+use crate::syntax::ast::{Module, Space};
 
 /// How the emulator runs.
 #[derive(Clone, Debug)]
@@ -335,134 +337,4 @@ impl Driver for Device {
     ) -> Result<Report, DeviceError> {
         Self::launch(self, module, kernel, shape, args)
     }
-}
-
-fn check_shape(program: &Program, shape: Shape, most_shared: u64) -> Result<(), DeviceError> {
-    let refuse = |message: String| Err(DeviceError::Launch(message));
-    let threads: u64 = shape.block.iter().map(|size| u64::from(*size)).product();
-    let [_, _, depth] = shape.block;
-    if threads == 0 || threads > 1024 || depth > 64 {
-        return refuse(format!(
-            "a block of {:?} threads: expected 1 to 1024, at most 64 along z",
-            shape.block
-        ));
-    }
-    let [x, y, z] = shape.grid;
-    if x == 0 || y == 0 || z == 0 || x > i32::MAX as u32 || y > 65535 || z > 65535 {
-        return refuse(format!(
-            "a grid of {:?} blocks: expected at least 1, at most 2^31-1, 65535 and 65535",
-            shape.grid
-        ));
-    }
-    if let Some(required) = program.required_threads
-        && required != shape.block
-    {
-        return refuse(format!(
-            "kernel `{}` requires blocks of {required:?} threads, found {:?}",
-            program.kernel, shape.block
-        ));
-    }
-    if let Some(most) = program.most_threads {
-        let most: u64 = most.iter().map(|size| u64::from(*size)).product();
-        if threads > most {
-            return refuse(format!(
-                "kernel `{}` takes blocks of at most {most} threads, found {threads}",
-                program.kernel
-            ));
-        }
-    }
-    let shared = program.static_shared + shape.shared_bytes;
-    if shared > most_shared {
-        return refuse(format!(
-            "a block needs {shared} bytes of shared memory, the device has {most_shared}"
-        ));
-    }
-    Ok(())
-}
-
-/// The bytes of the parameters, each argument checked against its declaration.
-fn pack(program: &Program, args: &[Arg]) -> Result<Vec<u8>, DeviceError> {
-    let slots = &program.parameters;
-    if slots.len() != args.len() {
-        let names: Vec<&str> = slots.iter().map(|slot| slot.name.as_str()).collect();
-        return Err(DeviceError::Launch(format!(
-            "kernel `{}` takes {} arguments ({}), found {}",
-            program.kernel,
-            slots.len(),
-            names.join(", "),
-            args.len()
-        )));
-    }
-    let mut bytes = vec![0; program.parameter_bytes as usize];
-    for (index, (slot, arg)) in slots.iter().zip(args).enumerate() {
-        let value = arg.bytes();
-        check_argument(program, index, slot, arg, value.len() as u64)?;
-        let place =
-            bytes.get_mut(slot.offset as usize..(slot.offset + slot.bytes) as usize).unwrap_or_default();
-        place.iter_mut().zip(value).for_each(|(to, from)| *to = from);
-    }
-    Ok(bytes)
-}
-
-fn check_argument(
-    program: &Program,
-    index: usize,
-    slot: &ParameterSlot,
-    arg: &Arg,
-    bytes: u64,
-) -> Result<(), DeviceError> {
-    let float = arg.is_float();
-    let class = slot.array
-        || float.is_none_or(|float| slot.ty.class == Class::Bits || (slot.ty.class == Class::Float) == float);
-    if bytes == slot.bytes && class {
-        return Ok(());
-    }
-    Err(DeviceError::Launch(format!(
-        "argument {index} of kernel `{}`, `{}`, is {} of {} bytes, found {arg:?}",
-        program.kernel, slot.name, slot.ty, slot.bytes
-    )))
-}
-
-/// Variables larger than this are a mistake, or hostile.
-const MOST_VARIABLE_BYTES: u64 = 1 << 32;
-
-fn variable_bytes(variable: &Variable) -> Result<u64, PtxError> {
-    let error = |what: &str| PtxError::syntax(variable.line, format!("`{}` {what}", variable.name));
-    if variable.external {
-        return Err(error("is defined in another module, which cannot be linked here"));
-    }
-    match variable.bytes {
-        Some(bytes) if bytes <= MOST_VARIABLE_BYTES => Ok(bytes),
-        Some(_) => Err(error("is larger than 4 GiB")),
-        None => Err(error("has no size")),
-    }
-}
-
-/// The initial bytes of a variable: what the initialiser does not give is zero (ISA 5.4.4).
-fn image(variable: &Variable, bytes: u64, addresses: &Symbols) -> Result<Vec<u8>, PtxError> {
-    let error = |what: String| PtxError::syntax(variable.line, what);
-    let width = variable.ty.bytes() as usize;
-    let mut image = Vec::new();
-    for initial in &variable.initial {
-        let value = match initial {
-            Initial::Value(Operand::Integer(value)) => *value as u64,
-            Initial::Value(Operand::Float { bits, width: 64 })
-                if variable.ty.bits == 32 && variable.ty.class == Class::Float =>
-            {
-                crate::number::float::from_f64(crate::number::format::F32, f64::from_bits(*bits))
-            }
-            Initial::Value(Operand::Float { bits, .. }) => *bits,
-            Initial::Address { name, offset, .. } => {
-                let address = addresses.get(name).ok_or_else(|| error(format!("unknown name `{name}`")))?;
-                address.wrapping_add_signed(*offset)
-            }
-            Initial::Value(_) => return Err(error("initialisers are numbers and addresses".into())),
-        };
-        image.extend(value.to_le_bytes().into_iter().take(width));
-    }
-    if image.len() as u64 > bytes {
-        return Err(error(format!("`{}` has {bytes} bytes, its initialiser {}", variable.name, image.len())));
-    }
-    image.resize(bytes as usize, 0);
-    Ok(image)
 }

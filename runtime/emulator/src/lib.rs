@@ -63,9 +63,11 @@ mod fault;
 mod memory;
 mod tensor_map;
 // What the outside sees.
+mod arguments;
 mod counters;
 mod device;
 mod driver;
+mod image;
 mod report;
 
 pub use counters::{Counters, Traffic};

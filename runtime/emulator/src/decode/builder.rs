@@ -4,9 +4,10 @@
 //! bits meet both. Loads, stores and conversions take wider registers (9.4.1).
 
 use super::Decoder;
+use super::lanes::{map1, map2, map3};
 use super::scope::Name;
 use super::special;
-use crate::code::{Access, Address, Kernel, Lanes, Map, Op, Output, RegisterId, Source, Strength};
+use crate::code::{Access, Address, Kernel, Map, Op, Output, RegisterId, Source, Strength};
 use crate::isa::Words;
 use crate::number::approximate::Approximation;
 use crate::number::float::{Arithmetic, from_f64};
@@ -67,23 +68,6 @@ impl Names for Decoder<'_> {
 
     fn call(&mut self, operands: &[Operand], line: u32) -> Result<Op, String> {
         Self::call(self, operands, line).map_err(|error| error.message)
-    }
-}
-
-/// Generic address windows of the spaces that are not global.
-pub(crate) const SHARED_WINDOW: u64 = 0x1000_0000_0000;
-pub(crate) const LOCAL_WINDOW: u64 = 0x2000_0000_0000;
-pub(crate) const PARAM_WINDOW: u64 = 0x3000_0000_0000;
-/// Size of each window.
-pub(crate) const WINDOW: u64 = 1 << 32;
-
-/// Where window addresses of a space start; global and const addresses are generic as they are.
-pub(crate) const fn window(space: Space) -> u64 {
-    match space {
-        Space::Shared => SHARED_WINDOW,
-        Space::Local => LOCAL_WINDOW,
-        Space::Param => PARAM_WINDOW,
-        Space::Generic | Space::Global | Space::Const => 0,
     }
 }
 
@@ -436,45 +420,6 @@ fn float_literal(bits: u64, width: u32, ty: Type) -> Made<u64> {
         (Class::Float, 32) if width == 64 => Ok(from_f64(F32, f64::from_bits(bits))),
         _ => Err(format!("a float of {width} bits cannot be {ty}")),
     }
-}
-
-/// Lane loops of one operand; lanes outside the mask are left alone.
-pub(crate) fn map1(f: impl Fn(u64) -> u64 + Send + Sync + 'static) -> Kernel {
-    Box::new(move |[a, ..], mask, out| each(mask, out, a.iter(), |a| f(*a)))
-}
-
-fn each<T>(mask: u32, out: &mut Lanes, input: impl Iterator<Item = T>, f: impl Fn(T) -> u64) {
-    if mask == u32::MAX {
-        for (out, input) in out.iter_mut().zip(input) {
-            *out = f(input);
-        }
-        return;
-    }
-    for (lane, (out, input)) in out.iter_mut().zip(input).enumerate() {
-        if mask >> lane & 1 == 1 {
-            *out = f(input);
-        }
-    }
-}
-
-/// As [`map1`], of two operands.
-pub(crate) fn map2(f: impl Fn(u64, u64) -> u64 + Send + Sync + 'static) -> Kernel {
-    Box::new(move |[a, b, ..], mask, out| each(mask, out, a.iter().zip(b.iter()), |(a, b)| f(*a, *b)))
-}
-
-/// As [`map1`], of three operands.
-pub(crate) fn map3(f: impl Fn(u64, u64, u64) -> u64 + Send + Sync + 'static) -> Kernel {
-    Box::new(move |[a, b, c, _], mask, out| {
-        each(mask, out, a.iter().zip(b.iter()).zip(c.iter()), |((a, b), c)| f(*a, *b, *c));
-    })
-}
-
-/// As [`map1`], of four operands.
-pub(crate) fn map4(f: impl Fn(u64, u64, u64, u64) -> u64 + Send + Sync + 'static) -> Kernel {
-    Box::new(move |[a, b, c, d], mask, out| {
-        let input = a.iter().zip(b.iter()).zip(c.iter().zip(d.iter()));
-        each(mask, out, input, |((a, b), (c, d))| f(*a, *b, *c, *d));
-    })
 }
 
 /// The layout that a type's word names.

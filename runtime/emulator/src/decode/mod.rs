@@ -5,23 +5,24 @@
 //! refused. [`builder`] looks up operands for the instruction table, [`scope`] names.
 
 mod builder;
+mod call;
+mod lanes;
 mod scope;
 mod special;
+mod window;
 
 use std::collections::HashMap;
 
-pub(crate) use builder::{
-    Builder, LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW, format_named, map1, map2, map3, map4, window,
-};
+pub(crate) use builder::{Builder, format_named};
+pub(crate) use lanes::{map1, map2, map3, map4};
 use scope::{Name, Place, Scopes};
+pub(crate) use window::{LOCAL_WINDOW, PARAM_WINDOW, SHARED_WINDOW, WINDOW, window};
 
-use crate::code::{Control, Instr, Op, ParameterSlot, Program, RegisterId, Transfer};
+use crate::code::{Control, Instr, Op, ParameterSlot, Program, RegisterId};
 use crate::error::PtxError;
 use crate::isa::{Words, lookup};
 use crate::number::approximate::Approximation;
-use crate::syntax::ast::{
-    Class, Function, Instruction, Module, Operand, Parameter, Space, Statement, Type, Variable,
-};
+use crate::syntax::ast::{Class, Function, Instruction, Module, Parameter, Space, Statement, Type, Variable};
 
 /// Where a module's variables lie in the address space of the device.
 pub(crate) type Symbols = HashMap<String, u64>;
@@ -393,119 +394,6 @@ impl<'a> Decoder<'a> {
         let mut builder = Builder { decoder: self, instruction, words: Words(&instruction.modifiers) };
         let op = (entry.make)(&mut builder).map_err(|message| PtxError::syntax(line, message))?;
         Ok(Instr { guard, op, entry, line, text: instruction.text.clone() })
-    }
-
-    /// Static frames hold one activation of each function, so a cycle of calls cannot be run.
-    fn refuse_recursion(&self) -> Result<(), PtxError> {
-        let count = self.functions.len();
-        let mut callers_left = vec![0_usize; count];
-        for (_, callee) in &self.calls {
-            if let Some(callers) = callers_left.get_mut(*callee as usize) {
-                *callers += 1;
-            }
-        }
-        let mut ready: Vec<u32> =
-            (0..count as u32).filter(|number| callers_left.get(*number as usize) == Some(&0)).collect();
-        let mut sorted = 0;
-        while let Some(function) = ready.pop() {
-            sorted += 1;
-            for (_, callee) in self.calls.iter().filter(|(caller, _)| *caller == function) {
-                if let Some(callers) = callers_left.get_mut(*callee as usize) {
-                    *callers -= 1;
-                    if *callers == 0 {
-                        ready.push(*callee);
-                    }
-                }
-            }
-        }
-        if sorted == count {
-            return Ok(());
-        }
-        let cyclic = callers_left
-            .iter()
-            .position(|callers| *callers > 0)
-            .and_then(|number| self.functions.get(number));
-        let (name, line) =
-            cyclic.map_or(("", 1), |pending| (pending.function.name.as_str(), pending.function.line));
-        Err(PtxError::syntax(line, format!("`{name}` calls itself, and recursion is not supported")))
-    }
-
-    fn call(&mut self, operands: &[Operand], line: u32) -> Result<Op, PtxError> {
-        let (results, rest) = match operands.split_first() {
-            Some((Operand::List(results), rest)) => (results.as_slice(), rest),
-            _ => (&[] as &[Operand], operands),
-        };
-        let Some((Operand::Name { name, .. }, rest)) = rest.split_first() else {
-            return Err(PtxError::syntax(line, "expected a function's name"));
-        };
-        if matches!(self.scopes.find(name), Some(Name::Register { .. })) {
-            return Err(PtxError::syntax(line, "calls through a register are not supported"));
-        }
-        let arguments = match rest {
-            [] => &[] as &[Operand],
-            [Operand::List(arguments)] => arguments.as_slice(),
-            _ => return Err(PtxError::syntax(line, "expected `call (results), name, (arguments)`")),
-        };
-        let number = self.function_number(name, line)?;
-        self.calls.push((self.current, number));
-        let Some(pending) = self.functions.get(number as usize) else {
-            return Err(PtxError::syntax(line, "function is not queued"));
-        };
-        let (formal, returned) = (pending.parameters.clone(), pending.returns.clone());
-        if formal.len() != arguments.len() || returned.len() != results.len() {
-            return Err(PtxError::syntax(
-                line,
-                format!(
-                    "`{name}` takes {} arguments and returns {} values, found {} and {}",
-                    formal.len(),
-                    returned.len(),
-                    arguments.len(),
-                    results.len()
-                ),
-            ));
-        }
-        let arguments = self.transfers(arguments, &formal, true, line)?;
-        let results = self.transfers(results, &returned, false, line)?;
-        Ok(Op::Control(Control::Call { function: number, arguments, results }))
-    }
-
-    fn transfers(
-        &self,
-        operands: &[Operand],
-        places: &[Place],
-        into: bool,
-        line: u32,
-    ) -> Result<Vec<Transfer>, PtxError> {
-        let pairs = operands.iter().zip(places);
-        pairs
-            .map(|(operand, place)| {
-                self.transfer(operand, place, into).map_err(|message| PtxError::syntax(line, message))
-            })
-            .collect()
-    }
-
-    /// From `operand` to the callee's `place`, or back.
-    fn transfer(&self, operand: &Operand, place: &Place, into: bool) -> Result<Transfer, String> {
-        let Operand::Name { name, negated: false } = operand else {
-            return Err("arguments of calls are registers or .param variables".into());
-        };
-        let own = self.scopes.find(name).ok_or_else(|| format!("unknown name `{name}`"))?;
-        match (own, place) {
-            (Name::Register { register, ty }, Place::Register { register: theirs, ty: expected }) => {
-                if ty.bits != expected.bits {
-                    return Err(format!("`{name}` is {ty}, expected {expected}"));
-                }
-                let (from, to) = if into { (register, *theirs) } else { (*theirs, register) };
-                Ok(Transfer::Register { from: crate::code::Source::Register(from), to })
-            }
-            (Name::Memory { address, frame: true, .. }, Place::Frame { offset, bytes }) => {
-                let (from, to) = if into { (address, *offset) } else { (*offset, address) };
-                Ok(Transfer::Frame { from, to, bytes: *bytes })
-            }
-            _ => Err(format!(
-                "`{name}` is not what the function's parameter is: a register or a .param variable"
-            )),
-        }
     }
 }
 

@@ -1,8 +1,8 @@
-//! Integer arithmetic: ISA 9.7.1, and 9.7.2 for extended precision.
+//! Integer arithmetic: ISA 9.7.1.
 
 use super::Kind::Integer;
 use super::{Entry, row};
-use crate::code::{Map, Op, Output, Source, low, signed};
+use crate::code::{Op, low, signed};
 use crate::decode::{Builder, map1, map2, map3, map4};
 use crate::syntax::ast::{Class, Type};
 
@@ -159,54 +159,6 @@ pub(super) const ENTRIES: &[Entry] = &[
         "c plus the dot product of two halves of a and two bytes of b",
         dp2a,
     ),
-    row(
-        Integer,
-        ("add.cc", "9.7.2.1"),
-        &["add.cc.{u32|s32|u64|s64}"],
-        "d, a, b",
-        "add, carry out to CC.CF",
-        add_carry,
-    ),
-    row(
-        Integer,
-        ("addc", "9.7.2.2"),
-        &["addc[.cc].{u32|s32|u64|s64}"],
-        "d, a, b",
-        "add with carry in from CC.CF, and out with .cc",
-        add_carry,
-    ),
-    row(
-        Integer,
-        ("sub.cc", "9.7.2.3"),
-        &["sub.cc.{u32|s32|u64|s64}"],
-        "d, a, b",
-        "subtract, borrow out to CC.CF",
-        sub_borrow,
-    ),
-    row(
-        Integer,
-        ("subc", "9.7.2.4"),
-        &["subc[.cc].{u32|s32|u64|s64}"],
-        "d, a, b",
-        "subtract with borrow in from CC.CF, and out with .cc",
-        sub_borrow,
-    ),
-    row(
-        Integer,
-        ("mad.cc", "9.7.2.5"),
-        &["mad.{lo|hi}.cc.{u32|s32|u64|s64}"],
-        "d, a, b, c",
-        "a half of a * b, plus c, carry out to CC.CF",
-        mad_carry,
-    ),
-    row(
-        Integer,
-        ("madc", "9.7.2.6"),
-        &["madc.{lo|hi}[.cc].{u32|s32|u64|s64}"],
-        "d, a, b, c",
-        "a half of a * b, plus c and CC.CF; carry out with .cc",
-        mad_carry,
-    ),
 ];
 
 const B32: Type = Type { class: Class::Bits, bits: 32 };
@@ -258,7 +210,7 @@ const fn doubled(ty: Type) -> Type {
 }
 
 /// The half of `x * y` that the instruction wants, of the destination's width.
-fn product(x: u64, y: u64, ty: Type, half: Half) -> u64 {
+pub(super) fn product(x: u64, y: u64, ty: Type, half: Half) -> u64 {
     let product = number(x, ty).wrapping_mul(number(y, ty));
     match half {
         Half::Low => low(product as u64, ty.bits),
@@ -268,13 +220,13 @@ fn product(x: u64, y: u64, ty: Type, half: Half) -> u64 {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Half {
+pub(super) enum Half {
     Low,
     High,
     All,
 }
 
-fn half(b: &Builder<'_>) -> Half {
+pub(super) fn half(b: &Builder<'_>) -> Half {
     match b.words.pick(&["lo", "hi", "wide"]) {
         Some("hi") => Half::High,
         Some("wide") => Half::All,
@@ -551,57 +503,4 @@ fn dp2a(b: &mut Builder<'_>) -> Made {
             low(z.wrapping_add(dot as u64), 32)
         }),
     )
-}
-
-/// `inputs` with the carry behind them, `sum` as the result and its bit `bits` as carry out with `.cc`.
-fn with_carry(
-    b: &mut Builder<'_>,
-    ty: Type,
-    mut inputs: Vec<Source>,
-    reads: bool,
-    sum: impl Fn([u64; 4]) -> u128 + Send + Sync + Clone + 'static,
-) -> Made {
-    let register = b.destination(0, ty)?;
-    let carry = b.carry();
-    while inputs.len() < 3 {
-        inputs.push(Source::value(0));
-    }
-    inputs.push(if reads { Source::Register(carry) } else { Source::value(0) });
-    let again = sum.clone();
-    let kernel = map4(move |x, y, z, carry| low(sum([x, y, z, carry]) as u64, ty.bits));
-    let mut outputs = vec![Output { register, kernel }];
-    if b.words.has("cc") {
-        let kernel = map4(move |x, y, z, carry| (again([x, y, z, carry]) >> ty.bits) as u64 & 1);
-        outputs.push(Output { register: carry, kernel });
-    }
-    Ok(Op::Map(Map { inputs, outputs, moves: false }))
-}
-
-fn add_carry(b: &mut Builder<'_>) -> Made {
-    b.expect(3..=3)?;
-    let ty = b.ty()?;
-    let inputs = vec![b.source(1, ty)?, b.source(2, ty)?];
-    let reads = b.opcode() == "addc";
-    with_carry(b, ty, inputs, reads, |[x, y, _, carry]| u128::from(x) + u128::from(y) + u128::from(carry))
-}
-
-/// CC.CF holds the borrow.
-fn sub_borrow(b: &mut Builder<'_>) -> Made {
-    b.expect(3..=3)?;
-    let ty = b.ty()?;
-    let inputs = vec![b.source(1, ty)?, b.source(2, ty)?];
-    let reads = b.opcode() == "subc";
-    with_carry(b, ty, inputs, reads, |[x, y, _, borrow]| {
-        u128::from(x).wrapping_sub(u128::from(y)).wrapping_sub(u128::from(borrow))
-    })
-}
-
-fn mad_carry(b: &mut Builder<'_>) -> Made {
-    b.expect(4..=4)?;
-    let (ty, half) = (b.ty()?, half(b));
-    let inputs = vec![b.source(1, ty)?, b.source(2, ty)?, b.source(3, ty)?];
-    let reads = b.opcode() == "madc";
-    with_carry(b, ty, inputs, reads, move |[x, y, z, carry]| {
-        u128::from(product(x, y, ty, half)) + u128::from(z) + u128::from(carry)
-    })
 }

@@ -9,6 +9,7 @@ mod atomic;
 mod compare;
 mod control;
 mod convert;
+mod extended;
 mod float;
 mod form;
 mod half;
@@ -108,6 +109,7 @@ impl std::fmt::Debug for Entry {
 /// The families of the table, in the ISA's order.
 const FAMILIES: &[(&str, &[Entry])] = &[
     ("Integer arithmetic", integer::ENTRIES),
+    ("Extended-precision integers", extended::ENTRIES),
     ("Floating point", float::ENTRIES),
     ("Half precision", half::ENTRIES),
     ("Comparison and selection", compare::ENTRIES),

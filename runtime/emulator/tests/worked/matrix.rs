@@ -470,39 +470,107 @@ fn boxes_of_tensors_are_cut_and_swizzled() {
     }
 }
 
-/// m64n16k16 of bf16 from shared memory in every canonical layout of 9.7.15.5.1.2.1.
+/// Where element (index, k) of an operand lies, and its descriptor's layout, leading and stride byte offsets.
+struct Layout {
+    name: &'static str,
+    code: u64,
+    leading: u64,
+    stride: u64,
+    transposed: bool,
+    place: fn(index: usize, k: usize) -> usize,
+}
+
+/// Canonical layouts of 9.7.15.5.1.2.1, with offsets as its table of strides defines them.
+const LAYOUTS: &[Layout] = &[
+    // K-major without swizzle: 8 rows of 16 bytes together; next 8 of k 128 bytes on, next 8 rows 256.
+    Layout {
+        name: "k-major",
+        code: 0,
+        leading: 128,
+        stride: 256,
+        transposed: false,
+        place: |index, k| index / 8 * 256 + k / 8 * 128 + index % 8 * 16 + k % 8 * 2,
+    },
+    // K-major with rows of 32, 64 and 128 bytes, of which k takes the first 32; 8 rows are followed by the next 8.
+    Layout {
+        name: "k-major, 32 bytes",
+        code: 3,
+        leading: 16,
+        stride: 256,
+        transposed: false,
+        place: |index, k| swizzled(index * 32 + k * 2, 1),
+    },
+    Layout {
+        name: "k-major, 64 bytes",
+        code: 2,
+        leading: 16,
+        stride: 512,
+        transposed: false,
+        place: |index, k| swizzled(index * 64 + k * 2, 3),
+    },
+    Layout {
+        name: "k-major, 128 bytes",
+        code: 1,
+        leading: 16,
+        stride: 1024,
+        transposed: false,
+        place: |index, k| swizzled(index * 128 + k * 2, 7),
+    },
+    // MN-major without swizzle: 8 indices of 8 values of k together; next 8 of k 2048 bytes on, next 8 indices 128.
+    Layout {
+        name: "mn-major",
+        code: 0,
+        leading: 2048,
+        stride: 128,
+        transposed: true,
+        place: |index, k| index / 8 * 128 + k / 8 * 2048 + k % 8 * 16 + index % 8 * 2,
+    },
+    // MN-major with rows of 128 bytes: 64 indices; 8 values of k are followed by the next 8, 1024 bytes on.
+    Layout {
+        name: "mn-major, 128 bytes",
+        code: 1,
+        leading: 4096,
+        stride: 1024,
+        transposed: true,
+        place: |index, k| swizzled(index / 64 * 4096 + k * 128 + index % 64 * 2, 7),
+    },
+    Layout {
+        name: "mn-major, 32 bytes",
+        code: 3,
+        leading: 512,
+        stride: 256,
+        transposed: true,
+        place: |index, k| swizzled(index / 16 * 512 + k * 32 + index % 16 * 2, 1),
+    },
+];
+
+/// Bits 4 to 6 of an address change with bits 7 to 9, as far as the mask of the swizzle goes (5.5.6).
+fn swizzled(place: usize, mask: usize) -> usize {
+    place ^ ((place >> 7 & mask) << 4)
+}
+
+/// m64n16k16 of bf16 from shared memory in every canonical layout.
 #[test]
 fn warpgroup_products_agree_in_every_layout() {
-    // Rows of a swizzled tile have 32, 64 or 128 bytes; k takes the first 32 of them.
-    for (code, row_bytes) in [(0_u64, 16_usize), (3, 32), (2, 64), (1, 128)] {
-        let swizzle = |place: usize| match row_bytes {
-            32 => place ^ ((place >> 7 & 1) << 4),
-            64 => place ^ ((place >> 7 & 3) << 4),
-            128 => place ^ ((place >> 7 & 7) << 4),
-            _ => place,
-        };
-        // K-major: groups of 8 rows; without swizzle the two 8-column halves of k lie 128 bytes apart.
-        let place = |index: usize, k: usize| match row_bytes {
-            16 => index / 8 * 256 + k / 8 * 128 + index % 8 * 16 + k % 8 * 2,
-            _ => swizzle(index / 8 * 8 * row_bytes + index % 8 * row_bytes + k * 2),
-        };
-        let (leading, stride) = if row_bytes == 16 { (128, 256) } else { (16, 8 * row_bytes as u64) };
+    for layout in LAYOUTS {
         let mut tile = vec![0_u8; 16384];
         let b_start = 8192;
         for index in 0..64 {
             for k in 0..16 {
-                let at = place(index, k);
+                let at = (layout.place)(index, k);
                 tile[at..at + 2].copy_from_slice(&(Kind::Bf16.bits(a(index, k)) as u16).to_le_bytes());
             }
         }
         for column in 0..16 {
             for k in 0..16 {
-                let at = b_start + place(column, k);
+                let at = b_start + (layout.place)(column, k);
                 tile[at..at + 2].copy_from_slice(&(Kind::Bf16.bits(b(k, column)) as u16).to_le_bytes());
             }
         }
-        let descriptor = |start: u64| (start >> 4) | (leading >> 4) << 16 | (stride >> 4) << 32 | code << 62;
-        let found = run_wgmma(&tile, descriptor(0), descriptor(b_start as u64));
+        let descriptor = |start: u64| {
+            (start >> 4) | (layout.leading >> 4) << 16 | (layout.stride >> 4) << 32 | layout.code << 62
+        };
+        let found = run_wgmma(&tile, descriptor(0), descriptor(b_start as u64), layout.transposed);
         for (thread, registers) in found.chunks(8).enumerate() {
             // 9.7.15.5.1.1: warp w has rows 16 w and on; d[4 j + i] is row groupID (+ 8 for i >= 2), column 8 j + 2 t + (i & 1).
             let (g, t) = group(thread % 32);
@@ -511,13 +579,14 @@ fn warpgroup_products_agree_in_every_layout() {
                 let column = index / 4 * 8 + 2 * t + (index & 1);
                 // Twice: the second product adds to the first.
                 let expected = 2 * (product(row, column, 16) - c(row, column));
-                assert_eq!(*value, expected as f32, "rows of {row_bytes} bytes, row {row}, column {column}");
+                assert_eq!(*value, expected as f32, "{}, row {row}, column {column}", layout.name);
             }
         }
     }
 }
 
-fn run_wgmma(tile: &[u8], a: u64, b: u64) -> Vec<f32> {
+fn run_wgmma(tile: &[u8], a: u64, b: u64, transposed: bool) -> Vec<f32> {
+    let trans = u8::from(transposed);
     let ptx = format!(
         "{HEADER}.visible .entry k(.param .u64 in, .param .u64 out, .param .u64 a, .param .u64 b) {{
         .reg .b32 %r<20>; .reg .b64 %rd<12>; .reg .pred %p<4>; .reg .f32 %f<8>;
@@ -529,8 +598,8 @@ fn run_wgmma(tile: &[u8], a: u64, b: u64) -> Vec<f32> {
         setp.lt.u32 %p1, %r2, 16384; @%p1 bra COPY;
         fence.proxy.async.shared::cta; bar.sync 0;
         wgmma.fence.sync.aligned; setp.ne.b32 %p2, 0, 0;
-        wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {{%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}}, %rd3, %rd4, %p2, 1, 1, 0, 0;
-        wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {{%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}}, %rd3, %rd4, 1, 1, 1, 0, 0;
+        wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {{%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}}, %rd3, %rd4, %p2, 1, 1, {trans}, {trans};
+        wgmma.mma_async.sync.aligned.m64n16k16.f32.bf16.bf16 {{%f0, %f1, %f2, %f3, %f4, %f5, %f6, %f7}}, %rd3, %rd4, 1, 1, 1, {trans}, {trans};
         wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;
         mul.wide.u32 %rd7, %r1, 32; add.s64 %rd8, %rd2, %rd7;
         st.global.v4.f32 [%rd8], {{%f0, %f1, %f2, %f3}}; st.global.v4.f32 [%rd8+16], {{%f4, %f5, %f6, %f7}};
