@@ -266,6 +266,7 @@ impl<'a> Elaborator<'a> {
                     return Err(self.error(span, "an index is out of range", fact));
                 }
                 Some(_) => {}
+                None if low.as_int() == Some(0) && high.is_nonnegative() => {}
                 None if self.generic && !self.is_run_time(&low.dim) && !self.is_run_time(&high.dim) => {}
                 None => {
                     let inputs = self.inputs_with(&(&low.dim + &high.dim));

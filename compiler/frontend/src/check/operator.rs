@@ -226,6 +226,9 @@ impl<'a> Elaborator<'a> {
             .label(site.left.span, base.ty());
             return Err(self.report(diagnostic.hint("convert it: `f32(x) ^ -1`")));
         }
+        if exponent == Some(2) {
+            return Ok(self.binary_op(BinaryOp::Mul, &base, &base, site.op_span)?.into());
+        }
         let (tensors, _) = self.common(&[base.into(), b.clone()], None, site.op_span)?;
         let [x, y] = tensors.as_slice() else { return Err(Reported) };
         self.line_up(site, x, y)?;

@@ -160,15 +160,19 @@ impl super::Elaborator<'_> {
         let Some(parent) = self.regions.get(region - 1) else { return outer };
         let ty = parent.builder.ty(outer).clone();
         // A number is cheaper to write down again than to hand in, and analyses see it.
-        let again = match parent.builder.op(outer) {
-            Some(op @ (Op::Const(_) | Op::DimValue(_))) => Some(op.clone()),
-            _ => None,
-        };
+        let again = number(parent.builder.graph(), outer);
         let Some(body) = self.regions.get_mut(region) else { return outer };
-        if let Some(op) = again
-            && let Ok(value) = body.builder.push(op, &[], None)
+        if let Some((op, filled)) = again
+            && let Ok(scalar) = body.builder.push(op, &[], None)
         {
-            return value;
+            match filled {
+                None => return scalar,
+                Some(fill) => {
+                    if let Ok(value) = body.builder.push(fill, &[scalar], None) {
+                        return value;
+                    }
+                }
+            }
         }
         if let RegionKind::Step { lead: over, saw_mapped } = &mut body.kind
             && *over > 0
@@ -177,5 +181,19 @@ impl super::Elaborator<'_> {
             *saw_mapped = true;
         }
         body.capture(outer, ty)
+    }
+}
+
+/// The op that makes a number, and the one that puts it in every place, if that is how a value is made.
+fn number(graph: &Graph, value: ValueId) -> Option<(Op, Option<Op>)> {
+    let node_of = |value: ValueId| graph.nodes.get(graph.values.get(value.0 as usize)?.node.0 as usize);
+    let node = node_of(value)?;
+    match &node.op {
+        op @ (Op::Const(_) | Op::DimValue(_)) => Some((op.clone(), None)),
+        fill @ Op::Broadcast { .. } => match &node_of(*node.operands.first()?)?.op {
+            op @ Op::Const(_) => Some((op.clone(), Some(fill.clone()))),
+            _ => None,
+        },
+        _ => None,
     }
 }

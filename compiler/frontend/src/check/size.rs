@@ -137,6 +137,16 @@ impl Size {
         Self { dim, spelling }
     }
 
+    /// Whether its form shows that it is at least 0; sizes are.
+    pub(crate) fn is_nonnegative(&self) -> bool {
+        match &self.spelling {
+            _ if self.as_float().is_some_and(|n| n >= 0.0) || self.dim.as_var().is_some() => true,
+            Spelling::Binary('+' | '*' | '/', a, b) => a.is_nonnegative() && b.is_nonnegative(),
+            Spelling::Call(_, args) => args.iter().all(Self::is_nonnegative),
+            Spelling::Value | Spelling::Name(_) | Spelling::Binary(..) => false,
+        }
+    }
+
     fn precedence(&self) -> u8 {
         match &self.spelling {
             Spelling::Value if self.as_int().is_some() || self.dim.as_var().is_some() => 3,

@@ -67,17 +67,8 @@ impl<'a> Elaborator<'a> {
             return Ok(x.clone());
         }
         let axes: Vec<usize> = along.axes.iter().map(|axis| axis + x.lead).collect();
-        let left = |keep: bool| -> Vec<Size> {
-            let each = x.axes.iter().enumerate();
-            each.filter_map(|(n, axis)| match along.axes.contains(&n) {
-                true if keep => Some(Size::int(1)),
-                true => None,
-                false => Some(axis.clone()),
-            })
-            .collect()
-        };
-        let reduced = self.emit(Op::Reduce { kind, axes }, &[x], left(false))?;
-        if along.keep { self.reshape_logical(&reduced, left(true)) } else { Ok(reduced) }
+        let reduced = self.emit(Op::Reduce { kind, axes }, &[x], left(x, along, false))?;
+        if along.keep { self.reshape_logical(&reduced, left(x, along, true)) } else { Ok(reduced) }
     }
 
     /// Number of entries that a reduction combines, in the element type.
@@ -92,9 +83,12 @@ impl<'a> Elaborator<'a> {
     }
 
     fn mean_of(&mut self, x: &Tensor, along: &Along) -> Res<Tensor> {
-        let sum = self.reduce(ReduceKind::Sum, x, along)?;
+        // The axes that stay come back last, so that a mean is one value whether it keeps them or not.
+        let bare = Along { axes: along.axes.clone(), keep: false };
+        let sum = self.reduce(ReduceKind::Sum, x, &bare)?;
         let count = self.entries(x, along)?;
-        self.binary_op(BinaryOp::Div, &sum, &count, self.span)
+        let mean = self.binary_op(BinaryOp::Div, &sum, &count, self.span)?;
+        if along.keep { self.reshape_logical(&mean, left(x, along, true)) } else { Ok(mean) }
     }
 
     /// `|x|^2` of each entry, real.
@@ -200,6 +194,17 @@ fn number(value: &Value<'_>) -> Option<f64> {
         Value::Float(number) => Some(*number),
         _ => None,
     }
+}
+
+/// The axes that a reduction leaves.
+fn left(x: &Tensor, along: &Along, keep: bool) -> Vec<Size> {
+    let each = x.axes.iter().enumerate();
+    let left = each.filter_map(|(n, axis)| match along.axes.contains(&n) {
+        true if keep => Some(Size::int(1)),
+        true => None,
+        false => Some(axis.clone()),
+    });
+    left.collect()
 }
 
 /// The entries, where the argument is `e for x in xs` without brackets.
