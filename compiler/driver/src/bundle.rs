@@ -192,7 +192,7 @@ pub(crate) fn read(path: &Path, common: &Common) -> Result<Loaded> {
     let graph = verified(graph, "compile")?;
     Ok(Loaded {
         chosen: Chosen { elaborated, graph: std::sync::Arc::new(graph) },
-        scheduled: Scheduled { program, time },
+        scheduled: Scheduled { strides: Vec::new(), program, time },
         inside,
     })
 }

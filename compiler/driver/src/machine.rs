@@ -8,10 +8,10 @@ use crate::options;
 use std::sync::Arc;
 use tensc_cpu::{CpuOptions, compile};
 use tensc_frontend::SourceMap;
-use tensc_ir::{Graph, Streaming, Verified, stream};
+use tensc_ir::{Graph, Node, Op, Streaming, Verified, stream};
 use tensc_optimize::{OptimizeError, Options as OptimizeOptions, Report, Target, optimize};
 use tensc_program::{Code, Program, Verified as VerifiedProgram, verify as verify_program};
-use tensc_runtime::{Call, ExecError, Outcome, Pool, Reference, Session, Weights};
+use tensc_runtime::{Call, ExecError, Outcome, Pool, Reference, Session, Strict, Weights};
 use tensc_schedule::{Options as ScheduleOptions, schedule};
 
 /// What the optimiser made of a function.
@@ -22,6 +22,8 @@ pub(crate) struct Optimized {
 
 /// A function as kernels and launches.
 pub(crate) struct Scheduled {
+    /// By check of the program: entries of its index array per entry of the stream.
+    pub(crate) strides: Vec<i64>,
     pub(crate) program: VerifiedProgram<Program>,
     /// The size along which calls are cut; none for a function that needs whole sequences.
     pub(crate) time: Option<String>,
@@ -68,8 +70,44 @@ pub(crate) fn scheduled(
         Some((time, Streaming { graph, .. })) => (Some(time), Some(verified(graph, "stream")?)),
         None => (None, None),
     };
-    let program = program_of(streamed.as_ref().unwrap_or(graph), sources)?;
-    Ok(Scheduled { program, time })
+    let graph = streamed.as_ref().unwrap_or(graph);
+    let program = program_of(graph, sources)?;
+    let strides = time.as_deref().map_or_else(Vec::new, |time| check_strides(&program, graph, time));
+    Ok(Scheduled { strides, program, time })
+}
+
+/// For each check, how many entries the index array of its gather has per entry in time; 0 where that is not known.
+fn check_strides(program: &Program, graph: &Graph, time: &str) -> Vec<i64> {
+    let stride = |origin| {
+        let mut found = None;
+        each_node(graph, &mut |graph, node| {
+            if let (Op::Gather { .. }, [_, indices, ..]) = (&node.op, node.operands.as_slice())
+                && node.origin == Some(origin)
+            {
+                let shape = graph.values.get(indices.0 as usize).map(|value| value.ty.shape.as_slice());
+                let after = shape.and_then(|shape| {
+                    let axis = shape.iter().position(|dim| dim.as_var() == Some(time))?;
+                    shape
+                        .get(axis + 1..)?
+                        .iter()
+                        .try_fold(1, |product, dim| Some(product * dim.as_constant()?))
+                });
+                found = found.or(after);
+            }
+        });
+        found.unwrap_or(0)
+    };
+    program.checks.iter().map(|site| site.origin.map_or(0, stride)).collect()
+}
+
+/// Every node, those of repeated bodies included.
+fn each_node(graph: &Graph, visit: &mut dyn FnMut(&Graph, &Node)) {
+    for node in &graph.nodes {
+        visit(graph, node);
+        if let Op::Repeat(repeat) = &node.op {
+            each_node(&repeat.body, visit);
+        }
+    }
 }
 
 fn program_of(graph: &Verified<Graph>, sources: &SourceMap) -> Result<VerifiedProgram<Program>> {
@@ -113,10 +151,11 @@ impl Machine {
 pub(crate) fn cpu(
     scheduled: Scheduled,
     weights: &Weights,
-    threads: usize,
+    common: &Common,
     sources: Option<&SourceMap>,
     context: &Context,
 ) -> Result<Session> {
+    let threads = options::threads(common)?;
     let code = {
         let _progress = context.console.progress("compile");
         compile(&scheduled.program, &CpuOptions::default())
@@ -126,10 +165,13 @@ pub(crate) fn cpu(
         Failure::machine(format!("cannot start {threads} threads: {}", tensc_runtime::file::reason(&error)))
     })?;
     let _progress = context.console.progress("prepare");
-    let code: Arc<dyn Code> = Arc::new(code);
+    let code: Arc<dyn Code> = if common.strict { Arc::new(Strict(Arc::new(code))) } else { Arc::new(code) };
     let program = Arc::new(scheduled.program.into_inner());
-    Session::new(program, code, weights, Arc::new(pool), context.cancel.clone(), scheduled.time.as_deref())
-        .map_err(|error| Failure::run(error, sources))
+    let time = scheduled.time.as_deref();
+    let mut session = Session::new(program, code, weights, Arc::new(pool), context.cancel.clone(), time)
+        .map_err(|error| Failure::run(error, sources))?;
+    session.locate_checks(scheduled.strides);
+    Ok(session)
 }
 
 /// A graph without a sequence of its own, such as a test block's, compiled.
@@ -142,7 +184,8 @@ pub(crate) fn cpu_of_graph(
 ) -> Result<Session> {
     let optimized = optimized(graph, common, false, context)?;
     let program = program_of(&optimized.graph, sources)?;
-    cpu(Scheduled { program, time: None }, weights, options::threads(common)?, Some(sources), context)
+    let scheduled = Scheduled { strides: Vec::new(), program, time: None };
+    cpu(scheduled, weights, common, Some(sources), context)
 }
 
 /// The interpreter on the graph as written, or in pieces with the state carried.

@@ -3,7 +3,11 @@
 use crate::code::{ParameterSlot, Program};
 use crate::device::DeviceError;
 use crate::driver::{Arg, Shape};
+use crate::execute::grid::block_bytes;
 use crate::syntax::ast::Class;
+
+/// Memory that one block may take for its registers, frames and shared memory.
+const MOST_BLOCK_BYTES: u64 = 160 << 20;
 
 pub(crate) fn check_shape(program: &Program, shape: Shape, most_shared: u64) -> Result<(), DeviceError> {
     let refuse = |message: String| Err(DeviceError::Launch(message));
@@ -40,6 +44,16 @@ pub(crate) fn check_shape(program: &Program, shape: Shape, most_shared: u64) -> 
         }
     }
     let shared = program.static_shared + shape.shared_bytes;
+    let bytes = block_bytes(program, threads as u32, shape.shared_bytes);
+    if bytes > MOST_BLOCK_BYTES {
+        return refuse(format!(
+            "a block of {threads} threads with {} registers and {} bytes of local memory needs {} MiB here, at most {} MiB fit",
+            program.registers.len(),
+            program.frame_bytes,
+            bytes >> 20,
+            MOST_BLOCK_BYTES >> 20
+        ));
+    }
     if shared > most_shared {
         return refuse(format!(
             "a block needs {shared} bytes of shared memory, the device has {most_shared}"

@@ -8,10 +8,12 @@ mod plan; // a program for actual sizes
 mod pool; // threads
 mod session; // weights, prepare, calls
 mod steps; // runs a plan
+mod strict; // products in one fixed order
 mod tiles; // how a call is cut into pieces
 
 pub use pool::Pool;
 pub use session::{Call, Outcome, Session, State};
+pub use strict::Strict;
 pub use tiles::TILE_ROWS;
 
 use crate::tensor::OutOfMemory;

@@ -64,6 +64,8 @@ pub struct Session {
     /// The size along which calls are cut.
     time: Option<String>,
     rows: usize,
+    /// By check: entries of its index array per entry of the stream.
+    strides: Vec<i64>,
     /// Weights and what prepare made, by buffer.
     kept: Vec<Option<Storage>>,
     plans: HashMap<Vec<i64>, Arc<Plan>>,
@@ -91,6 +93,7 @@ impl Session {
             cancel,
             time: None,
             rows: TILE_ROWS,
+            strides: Vec::new(),
             plans: HashMap::new(),
             arena: AlignedBytes::zeroed(0, "nothing")?,
         };
@@ -103,6 +106,12 @@ impl Session {
     /// Sets how many rows a piece has; for tests and measurements. Results do not depend on it but for rounding.
     pub fn set_rows(&mut self, rows: usize) {
         self.rows = rows.max(1);
+    }
+
+    /// Says, for each check of the program, how many entries its index array has per entry of the stream, so that a failure in a
+    /// later piece is told at its place in the whole. Checks without a number are told at their place in the piece.
+    pub fn locate_checks(&mut self, strides: Vec<i64>) {
+        self.strides = strides;
     }
 
     /// The program.
@@ -145,7 +154,7 @@ impl Session {
             }
         }
         let bases = self.bases(&plan, |n| fresh.get(&n).map(|bytes| base_of(bytes.as_ptr(), bytes.len())));
-        let machine = self.machine(&bases);
+        let machine = self.machine(&bases, 0);
         // SAFETY: weights are only read, what prepare writes is memory of this function or the arena, each as large as the plan says.
         unsafe { machine.run(&plan, 0)? };
         for (n, bytes) in fresh {
@@ -156,8 +165,15 @@ impl Session {
         Ok(())
     }
 
-    fn machine<'a>(&'a self, bases: &'a [Base]) -> Machine<'a> {
-        Machine { program: &self.program, code: &*self.code, pool: &self.pool, cancel: &self.cancel, bases }
+    fn machine<'a>(&'a self, bases: &'a [Base], entered: i64) -> Machine<'a> {
+        Machine {
+            program: &self.program,
+            code: &*self.code,
+            pool: &self.pool,
+            cancel: &self.cancel,
+            entered: (entered, &self.strides),
+            bases,
+        }
     }
 
     /// Makes the arena large enough.
@@ -394,7 +410,7 @@ impl Session {
         let entered = cut.as_ref().map_or(0, |cut| i64::try_from(cut.start).unwrap_or(0));
         // SAFETY: arguments, states, weights and prepared arrays are valid and only read; results, left states and the arena are memory that nothing
         // else uses meanwhile, each as large as the plan says (checked above, or made so).
-        unsafe { self.machine(&bases).run(&plan, start + entered)? };
+        unsafe { self.machine(&bases, start + entered).run(&plan, start + entered)? };
         for (result, bytes) in results.iter_mut().zip(aside) {
             if let Some(bytes) = bytes {
                 result

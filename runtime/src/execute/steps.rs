@@ -39,6 +39,8 @@ pub(super) struct Machine<'a> {
     pub(super) code: &'a dyn Code,
     pub(super) pool: &'a Pool,
     pub(super) cancel: &'a Cancel,
+    /// Entries of the stream before this call, and how many entries of its index array each check has per entry of the stream.
+    pub(super) entered: (i64, &'a [i64]),
     /// The memory of each buffer; of those that the steps do not touch, nothing.
     pub(super) bases: &'a [Base],
 }
@@ -131,12 +133,15 @@ impl Machine<'_> {
 
     fn failed(&self, failure: Failure) -> ExecError {
         let site = usize::try_from(failure.site.0).ok().and_then(|site| self.program.checks.get(site));
+        let (entered, strides) = self.entered;
+        let stride = usize::try_from(failure.site.0).ok().and_then(|site| strides.get(site)).copied();
+        let position = i64::from(failure.position) + entered * stride.unwrap_or(0);
         match site {
             Some(site) => ExecError::Check {
                 message: site
                     .message
                     .replace("{value}", &failure.value.to_string())
-                    .replace("{position}", &failure.position.to_string()),
+                    .replace("{position}", &position.to_string()),
                 origin: site.origin,
             },
             None => ExecError::Internal(format!("the unknown check {} failed", failure.site.0)),

@@ -80,8 +80,7 @@ fn measure(name: &str, args: &BenchArgs, checked: &Checked, context: &Context) -
     let optimized = optimized(&chosen.graph, &common, false, context)?;
     let scheduled = scheduled(&chosen, &optimized.graph, &checked.sources, context)?;
     let kernels = scheduled.program.kernels.len();
-    let threads = options::threads(&common)?;
-    let mut session = cpu(scheduled, &weights, threads, Some(&checked.sources), context)?;
+    let mut session = cpu(scheduled, &weights, &common, Some(&checked.sources), context)?;
     let compile = start.elapsed();
     let batch = bound.batch.unwrap_or(1);
     let progress = context.console.progress(name);

@@ -34,7 +34,6 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<()> {
     if args.stream == Some(0) {
         return Err(Failure::user("`--stream 0` feeds nothing").hint("--stream 64"));
     }
-    let threads = options::threads(&args.common)?;
     let given = given(&args.input)?;
     let (job, compiled) = if is_bundle(&args.file) {
         let (job, compiled) = from_bundle(args, &given, context)?;
@@ -45,7 +44,7 @@ pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<()> {
     let names: Vec<String> = job.chosen.elaborated.results.iter().map(|one| one.name.clone()).collect();
     let destinations = Destinations::read(&args.output, &names)?;
     let start = Instant::now();
-    let mut machine = machine(args, device, threads, &job, compiled, context)?;
+    let mut machine = machine(args, device, &job, compiled, context)?;
     let compile = start.elapsed();
     let (results, run) = execute(args, &job, &mut machine, context)?;
     let done = Done { results, compile, run };
@@ -73,7 +72,6 @@ fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Jo
         ("--train", common.train),
         ("--without-rule", !common.without_rule.is_empty()),
         ("--form", !common.form.is_empty()),
-        ("--strict", common.strict),
     ];
     if let Some((option, _)) = fixed.into_iter().find(|(_, given)| *given) {
         return Err(Failure::user(format!("`{option}` cannot change a bundle, which is compiled already"))
@@ -148,7 +146,6 @@ struct Done {
 fn machine(
     args: &RunArgs,
     device: Device,
-    threads: usize,
     job: &Job,
     compiled: Option<Scheduled>,
     context: &Context,
@@ -169,7 +166,7 @@ fn machine(
     if args.stream.is_some() && scheduled.time.is_none() {
         return Err(why_not_in_pieces(chosen, sources));
     }
-    Ok(Machine::Cpu(Box::new(cpu(scheduled, &job.weights, threads, Some(sources), context)?)))
+    Ok(Machine::Cpu(Box::new(cpu(scheduled, &job.weights, &args.common, Some(sources), context)?)))
 }
 
 /// The results, and how long they took.

@@ -90,6 +90,34 @@ fn pieces_of_any_size_give_the_whole() {
 }
 
 #[test]
+fn strict_runs_have_the_same_bits_however_they_are_cut() {
+    let mixing = "\
+fn forward(x: f32[T, 70], w: f32[70, 90], u: f32[90, 33]) -> f32[T, 33] {
+    rec c[t] = tanh(0.9 * c[t-1] + (x @ w)[t])
+    softmax(c @ u)
+}
+";
+    let bench = Bench::new(&[("mixing.seq", mixing)]);
+    let values = |n: usize, seed: f32| -> Vec<f32> { (0..n).map(|i| (i as f32 * seed).sin()).collect() };
+    npy(&bench.path("x.npy"), &[3, 40, 70], &values(3 * 40 * 70, 0.37));
+    npy(&bench.path("w.npy"), &[70, 90], &values(70 * 90, 0.11));
+    npy(&bench.path("u.npy"), &[90, 33], &values(90 * 33, 0.23));
+    let mut first = None;
+    for extra in [
+        &["--threads", "1"][..],
+        &["--threads", "3"],
+        &["--stream", "1"],
+        &["--stream", "7", "--threads", "2"],
+    ] {
+        let inputs = ["--input", "x=x.npy", "--input", "w=w.npy", "--input", "u=u.npy"];
+        let args = [&["run", "mixing.seq", "--strict", "--output", "y.npy"], &inputs[..], extra].concat();
+        bench.ok(&args);
+        let bytes = std::fs::read(bench.path("y.npy")).unwrap();
+        assert!(first.get_or_insert_with(|| bytes.clone()) == &bytes, "{extra:?}");
+    }
+}
+
+#[test]
 fn several_results_have_names() {
     let bench = leaky();
     let args = [
@@ -176,6 +204,13 @@ fn tokens_come_from_bytes_and_indices_are_checked() {
             bench.refused(&["run", "tokens.seq", "--device", device, "--input", "tokens=bytes:long.txt"]);
         assert!(said.contains('7') && said.contains('6'), "{said}");
     }
+    // A bad token far behind, in a later piece.
+    let mut many = vec![1; 1500];
+    many[1400] = 77;
+    std::fs::write(bench.path("many.txt"), many).unwrap();
+    let long = ["run", "tokens.seq", "--set", "context=2000", "--input", "tokens=bytes:many.txt"];
+    assert!(bench.refused(&long).contains("index 77 at position 1400"));
+    assert!(bench.refused(&[&long[..], &["--stream", "100"]].concat()).contains("index 77 at position 1400"));
     let said = bench.ok(&["run", "tokens.seq", "--input", "tokens=random", "--hint", "B=3,T=4"]);
     assert!(said.contains("f32[3, 4]"), "{said}");
 }

@@ -199,8 +199,8 @@ impl<'a> Decoder<'a> {
     fn place_frame(&mut self, bytes: u64, align: u64, line: u32) -> Result<u64, PtxError> {
         let offset = self.frame_bytes.next_multiple_of(align.clamp(1, 1 << 20));
         self.frame_bytes = offset.saturating_add(bytes);
-        if self.frame_bytes > 1 << 24 {
-            return Err(PtxError::syntax(line, "local memory of a thread is more than 16 MiB"));
+        if self.frame_bytes > 512 << 10 {
+            return Err(PtxError::syntax(line, "local memory of a thread is more than 512 KiB"));
         }
         Ok(offset)
     }

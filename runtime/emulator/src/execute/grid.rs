@@ -11,22 +11,35 @@ use std::sync::{Mutex, PoisonError};
 use super::block::{Block, Launch, Turn};
 use super::random::Random;
 use super::step::Scratch;
+use crate::code::Program;
 use crate::counters::Counters;
 use crate::fault::Fault;
 
-/// Memory that the registers of one core's blocks may take.
-const REGISTER_BYTES: u64 = 32 << 20;
+/// Memory that running blocks may take on all cores together, and in one wave; a single block may take more.
+const BLOCK_BYTES: u64 = 96 << 20;
+const WAVE_BYTES: u64 = 8 << 20;
+
+/// What one block needs: registers with their marks, frames, shared memory with its history.
+pub(crate) fn block_bytes(program: &Program, threads: u32, dynamic_shared: u64) -> u64 {
+    let registers = u64::from(threads.div_ceil(32)) * program.registers.len() as u64 * 260;
+    registers + u64::from(threads) * program.frame_bytes * 2 + (program.static_shared + dynamic_shared) * 12
+}
 
 pub(crate) fn run(launch: &Launch<'_>, cores: usize) -> Result<Counters, Box<Fault>> {
     let blocks = launch.blocks();
     let order = Order::new(blocks, launch.seed);
-    let each = u64::from(launch.threads().div_ceil(32)) * launch.program.registers.len().max(1) as u64 * 260;
-    let fitting = (REGISTER_BYTES / each.max(1)).max(1);
+    let each = block_bytes(launch.program, launch.threads(), launch.dynamic_shared).max(1);
     if launch.program.communicates {
         // Blocks that wait for each other need to be resident together, as they are on a GPU.
-        return run_wave(launch, 0, (0..blocks).map(|index| order.at(index)), fitting.min(128) as usize);
+        return run_wave(
+            launch,
+            0,
+            (0..blocks).map(|index| order.at(index)),
+            (BLOCK_BYTES / each).clamp(1, 128) as usize,
+        );
     }
-    let size = (blocks / 16).clamp(1, fitting.min(4));
+    let size = (blocks / 16).clamp(1, (WAVE_BYTES / each).clamp(1, 4));
+    let cores = cores.min((BLOCK_BYTES / (each * size)).max(1) as usize);
     let waves = blocks.div_ceil(size);
     let next = AtomicU64::new(0);
     let first_fault: Mutex<Option<(u64, Box<Fault>)>> = Mutex::new(None);

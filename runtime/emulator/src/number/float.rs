@@ -311,3 +311,102 @@ pub(crate) fn to_f64(format: Format, bits: u64) -> f64 {
 pub(crate) fn from_f64(format: Format, value: f64) -> u64 {
     Arithmetic::new(F64).convert(value.to_bits(), Arithmetic::new(format))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bit patterns of all kinds: small exponents, large ones, subnormals, equal halves.
+    fn patterns() -> Vec<u64> {
+        let mut state = 0x1234_5678_9abc_def0_u64;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        let special = [
+            0,
+            1 << 63,
+            1,
+            0x7ff0 << 48,
+            0xfff0 << 48,
+            0x7ff8 << 48,
+            0x3ff0 << 48,
+            0x000f_ffff_ffff_ffff,
+            0x7fef_ffff_ffff_ffff,
+        ];
+        let near_one = |bits: u64| (bits & !(0x7ff << 52)) | (1000 + bits % 47) << 52;
+        let mut patterns: Vec<u64> = special.into();
+        for _ in 0..60 {
+            let bits = next();
+            patterns.extend([bits, near_one(bits), bits & !(0x7ff << 52), near_one(bits & !0xff_ffff_ffff)]);
+        }
+        patterns
+    }
+
+    fn same(ours: u64, host: f64) -> bool {
+        ours == host.to_bits() || (host.is_nan() && F64.is_nan(ours))
+    }
+
+    /// What the exact path gives, which nearest f32 and f64 do not take otherwise.
+    fn sum(a: u64, b: u64) -> Option<u64> {
+        match (F64.read(a), F64.read(b)) {
+            (Value::Finite(a), Value::Finite(b)) => Some(Arithmetic::new(F64).round_sum(a, b)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn exact_arithmetic_rounds_as_the_host_does() {
+        let arithmetic = Arithmetic::new(F64);
+        let patterns = patterns();
+        for (index, a) in patterns.iter().enumerate() {
+            for b in &patterns {
+                let (x, y) = (f64::from_bits(*a), f64::from_bits(*b));
+                let c = patterns.get((index * 7) % patterns.len()).copied().unwrap_or(0);
+                assert!(sum(*a, *b).is_none_or(|ours| same(ours, x + y)), "{x:e} + {y:e}");
+                assert!(same(arithmetic.product(*a, *b, None), x * y), "{x:e} * {y:e}");
+                let z = f64::from_bits(c);
+                assert!(same(arithmetic.product(*a, *b, Some(c)), x.mul_add(y, z)), "{x:e} * {y:e} + {z:e}");
+                assert!(same(arithmetic.div(*a, *b), x / y), "{x:e} / {y:e}");
+            }
+            assert!(same(arithmetic.sqrt(*a), f64::from_bits(*a).sqrt()), "sqrt {a:x}");
+        }
+    }
+
+    /// Down and up enclose the exact result, are neighbours or equal, and nearest and towards zero are one of them.
+    #[test]
+    fn directed_results_enclose_the_nearest_one() {
+        let modes = [Rounding::Down, Rounding::Up, Rounding::Nearest, Rounding::Zero];
+        let with = |rounding| Arithmetic { rounding, ..Arithmetic::new(F32) };
+        let patterns: Vec<u64> = patterns().iter().map(|bits| (bits >> 32) ^ (bits & 0xffff)).collect();
+        let operations: [fn(Arithmetic, u64, u64, u64) -> u64; 5] = [
+            |arithmetic, a, b, _| arithmetic.add(a, b),
+            |arithmetic, a, b, _| arithmetic.mul(a, b),
+            |arithmetic, a, b, c| arithmetic.fma(a, b, c),
+            |arithmetic, a, b, _| arithmetic.div(a, b),
+            |arithmetic, a, _, _| arithmetic.sqrt(a),
+        ];
+        let mut inexact = 0;
+        for (index, a) in patterns.iter().enumerate() {
+            for b in patterns.iter().skip(index % 5).step_by(5) {
+                let c = patterns.get((index * 11) % patterns.len()).copied().unwrap_or(0);
+                for operation in operations {
+                    let [down, up, nearest, zero] = modes.map(|mode| operation(with(mode), *a, *b, c));
+                    if F32.is_nan(nearest) {
+                        assert!([down, up, zero].iter().all(|bits| *bits == nearest));
+                        continue;
+                    }
+                    let [low, high] = [down, up].map(f32_of);
+                    assert!(low <= high && (low == high || low.next_up() == high), "{low:e} {high:e}");
+                    assert!(nearest == down || nearest == up || f32_of(nearest) == 0.0);
+                    let towards_zero = if low >= 0.0 { down } else { up };
+                    assert!(zero == towards_zero || f32_of(zero) == 0.0);
+                    inexact += usize::from(low != high);
+                }
+            }
+        }
+        assert!(inexact > 10_000, "only {inexact} inexact results");
+    }
+}
