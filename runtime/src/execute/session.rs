@@ -291,12 +291,7 @@ impl Session {
             .into_iter()
             .map(|n| {
                 let buffer = self.buffer(n)?;
-                let shape = buffer.shape.iter().map(|dim| {
-                    let size = dim.eval(&sizes)?;
-                    usize::try_from(size)
-                        .map_err(|_| internal(&format!("`{}` has the size {dim} = {size}", buffer.name)))
-                });
-                let shape: Vec<usize> = shape.collect::<Result<_, ExecError>>()?;
+                let shape = shape_at(buffer, &sizes)?;
                 let axis = match self.time.as_deref().map(|time| time_axis(&buffer.shape, time)) {
                     Some(TimeAxis::At(axis)) => Some(axis),
                     Some(TimeAxis::Absent | TimeAxis::Mixed) | None => None,
@@ -311,7 +306,7 @@ impl Session {
         let mut state = Vec::new();
         for (number, n) in self.buffers(|kind| matches!(kind, BufferKind::StateIn)).into_iter().enumerate() {
             let buffer = self.buffer(n)?;
-            let shape = constant_shape(buffer)?;
+            let shape = shape_at(buffer, call.sizes)?;
             if let Some(given) = call.state {
                 let whole = given.tensors.get(number).ok_or_else(|| internal("the state lacks an array"))?;
                 let part = if buffer.varies {
@@ -511,6 +506,16 @@ fn internal(text: &str) -> ExecError {
 
 fn base_of(start: *mut u8, len: usize) -> Base {
     Base { start, len }
+}
+
+/// The shape of a buffer at these run-time sizes.
+fn shape_at(buffer: &Buffer, sizes: &tensc_ir::Sizes) -> Result<Vec<usize>, ExecError> {
+    let shape = buffer.shape.iter().map(|dim| {
+        let size = dim.eval(sizes)?;
+        usize::try_from(size)
+            .map_err(|_| internal(&format!("`{}` has the size {dim} = {size}", buffer.name)))
+    });
+    shape.collect()
 }
 
 /// The shape of a buffer that no run-time size enters.
