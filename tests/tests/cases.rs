@@ -8,11 +8,6 @@ fn check() {
 }
 
 #[test]
-fn fmt() {
-    check_stage("fmt");
-}
-
-#[test]
 fn graph() {
     check_stage("graph");
 }
