@@ -5,6 +5,7 @@
 //! it, so that nothing but the instruction computes.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tensc_emulator::{Arg, Config, Device, DeviceError, Shape, isa};
 
@@ -85,7 +86,20 @@ pub(crate) fn run_body(
     device.launch(module, "k", Shape::linear(1, threads), &[Arg::Pointer(from), Arg::Pointer(to)])?;
     let mut bytes = vec![0; 4 * output_words];
     device.copy_from(to, &mut bytes)?;
-    Ok(bytes.chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect())
+    let output: Vec<u32> = bytes.chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect();
+    dump(&ptx, threads, input, &output);
+    Ok(output)
+}
+
+/// Writes a case for `on_gpu.py` to the folder that `TENSC_PTX_DUMP` names.
+fn dump(ptx: &str, threads: u32, input: &[u32], output: &[u32]) {
+    let Ok(folder) = std::env::var("TENSC_PTX_DUMP") else { return };
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    std::fs::create_dir_all(&folder).unwrap();
+    let case =
+        format!("{{\"ptx\": {ptx:?}, \"threads\": {threads}, \"input\": {input:?}, \"output\": {output:?}}}");
+    std::fs::write(format!("{folder}/{number:04}.json"), case).unwrap();
 }
 
 /// The opcode and modifiers of an instruction, without a guard.
