@@ -6,11 +6,12 @@ use crate::gemm;
 use crate::plan::Plan;
 use crate::symbols::{SYMBOLS, Status};
 use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
-use cranelift_module::{FuncId, Linkage, Module, default_libcall_names};
+use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
 use std::ops::Range;
 use tensc_program::{Code, Failure, FftShape, GemmShape, Kernel, KernelId, Program, Verified};
 
@@ -44,7 +45,7 @@ pub enum CpuError {
         kernel: String,
         /// What Cranelift says.
         #[source]
-        source: Box<cranelift_module::ModuleError>,
+        source: Box<ModuleError>,
     },
 }
 
@@ -183,13 +184,37 @@ pub fn compile(program: &Verified<Program>, options: &CpuOptions) -> Result<CpuP
 /// # Errors
 /// As [`compile`].
 pub fn clif(program: &Verified<Program>, options: &CpuOptions) -> Result<String, CpuError> {
+    listing(program, options, |_, context| Ok(context.func.display().to_string()))
+}
+
+/// The instructions of all kernels, as text.
+///
+/// # Errors
+/// As [`compile`].
+pub fn assembly(program: &Verified<Program>, options: &CpuOptions) -> Result<String, CpuError> {
+    listing(program, options, |module, context| {
+        context.set_disasm(true);
+        match context.compile(module.isa(), &mut ControlPlane::default()) {
+            Ok(code) => Ok(code.vcode.clone().unwrap_or_default()),
+            Err(error) => Err(error.inner.into()),
+        }
+    })
+}
+
+fn listing(
+    program: &Verified<Program>,
+    options: &CpuOptions,
+    show: impl Fn(&JITModule, &mut Context) -> Result<String, ModuleError>,
+) -> Result<String, CpuError> {
     let (isa, machine) = machine(options.features)?;
     let (mut module, functions) = module(isa)?;
     let (mut context, mut builder) = (module.make_context(), FunctionBuilderContext::new());
     let mut text = String::new();
     for (n, kernel) in program.kernels.iter().enumerate() {
         build(kernel, &mut module, &functions, machine, &mut context, &mut builder);
-        text.push_str(&format!("; k{n} {:?}\n{}\n", kernel.name, context.func.display()));
+        let shown = show(&module, &mut context)
+            .map_err(|source| CpuError::Code { kernel: kernel.name.clone(), source: Box::new(source) })?;
+        text.push_str(&format!("; k{n} {:?}\n{shown}\n", kernel.name));
     }
     Ok(text)
 }

@@ -14,4 +14,4 @@ mod compile; // all kernels of a program, to machine code
 mod fft; // transforms
 mod gemm; // products
 
-pub use compile::{CpuError, CpuOptions, CpuProgram, Features, clif, compile};
+pub use compile::{CpuError, CpuOptions, CpuProgram, Features, assembly, clif, compile};

@@ -32,6 +32,8 @@ impl Cell {
         cell.coords.push((axis, coord));
         if vector {
             cell.vector = Some(axis);
+        } else if cell.vector == Some(axis) {
+            cell.vector = None;
         }
         cell
     }

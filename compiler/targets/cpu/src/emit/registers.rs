@@ -49,7 +49,8 @@ impl Emit<'_, '_> {
                     add(&rules::place_axes(self.kernel, index));
                     true
                 }
-                TileOp::Load { memory: Memory::Local(_), .. } => false,
+                // A renamed tile would be needed in vectors along another axis than the one it is held in.
+                TileOp::Load { memory: Memory::Local(_), .. } | TileOp::Rename { .. } => false,
                 TileOp::Reduce { op, value, .. } => {
                     add(&self.plan.tile(*value).axes);
                     *op != ReduceOp::ArgMax

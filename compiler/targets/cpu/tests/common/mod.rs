@@ -4,6 +4,7 @@
     unsafe_code,
     dead_code,
     missing_docs,
+    unreachable_pub,
     reason = "a test calls compiled code; not every test uses everything"
 )]
 
