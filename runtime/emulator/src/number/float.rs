@@ -381,7 +381,8 @@ mod tests {
         let modes = [Rounding::Down, Rounding::Up, Rounding::Nearest, Rounding::Zero];
         let with = |rounding| Arithmetic { rounding, ..Arithmetic::new(F32) };
         let patterns: Vec<u64> = patterns().iter().map(|bits| (bits >> 32) ^ (bits & 0xffff)).collect();
-        let operations: [fn(Arithmetic, u64, u64, u64) -> u64; 5] = [
+        type Operation = fn(Arithmetic, u64, u64, u64) -> u64;
+        let operations: [Operation; 5] = [
             |arithmetic, a, b, _| arithmetic.add(a, b),
             |arithmetic, a, b, _| arithmetic.mul(a, b),
             |arithmetic, a, b, c| arithmetic.fma(a, b, c),
