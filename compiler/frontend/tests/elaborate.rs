@@ -64,7 +64,10 @@ fn the_page_is_a_graph() {
     let mut text = String::new();
     for function in ["forward", "next", "loss"] {
         let entry = Entry { function, preset: Some("bytes"), ..Entry::default() };
-        let built = checked.program.elaborate(&entry).unwrap_or_else(|error| panic!("{}", support::failure(&checked, &error)));
+        let built = checked
+            .program
+            .elaborate(&entry)
+            .unwrap_or_else(|error| panic!("{}", support::failure(&checked, &error)));
         tensc_ir::verify(built.graph.clone()).unwrap();
         text.push_str(&built.graph.to_string());
         assert_eq!(built.params.len(), 3 + 1 + 6 * (2 * 5 + 2 * 2 + 4));

@@ -17,7 +17,12 @@ impl Loader for Files {
         let mut parts: Vec<&str> = from.split('/').collect();
         parts.pop();
         for part in path.split('/') {
-            if part == ".." { drop(parts.pop()) } else { parts.push(part) }
+            match part {
+                ".." => {
+                    parts.pop();
+                }
+                part => parts.push(part),
+            }
         }
         let name = parts.join("/");
         let text = self.0.get(name.as_str()).ok_or("no such file")?;
@@ -63,9 +68,9 @@ cell Wrap(D, inner, others = [Scale(D), Scale(D)]) {
 model m(D = 4, n = 3, act = tanh) {
     cell shared = Scale(D)
     cell own    = [Wrap(D, Scale(D)); n]
-    cell all    = [Wrap(D, shared); n]
+    cell every  = [Wrap(D, shared); n]
     fn forward(x: f32[T, D], h: f32[D] = 0) -> (y: f32[T, D], sum: f32) {
-        let y = act(fold(all, fold(own, x)) + h)
+        let y = act(fold(every, fold(own, x)) + h)
         (y, sum(y, axis = all))
     }
     fn one(x: f32[D]) -> f32[D] { own[1](x) }
@@ -88,7 +93,7 @@ fn weights_are_named_by_their_place() {
     }
     for n in 0..2 {
         for cell in ["others.0", "others.1"] {
-            expected.extend(["w", "b"].map(|name| format!("all.{n}.{cell}.{name}")));
+            expected.extend(["w", "b"].map(|name| format!("every.{n}.{cell}.{name}")));
         }
     }
     assert_eq!(paths(&built), expected);

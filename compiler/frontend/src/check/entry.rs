@@ -1,7 +1,7 @@
 //! Entry points: a function as a graph of its own, its inputs the graph's.
 
-use super::call::free_name;
 use super::elaborator::{Elaborator, Frame, Reported, Res};
+use super::inline::free_name;
 use super::region::{Region, RegionKind};
 use super::size::Size;
 use super::value::{InstanceId, Tensor, Value};

@@ -9,6 +9,9 @@ use crate::span::Span;
 use std::rc::Rc;
 use tensc_ir::{Graph, Op, Repeat, ValueId};
 
+/// What a body hands on: its outputs, and the values behind them.
+type Carried = (Vec<(String, ValueId)>, Vec<Tensor>);
+
 impl<'a> Elaborator<'a> {
     /// `fold(fs, x, a, b)`, `fold(fs, (x, m))`
     pub(crate) fn fold(&mut self, args: &[ArgValue<'a>], span: Span) -> Res<Value<'a>> {
@@ -197,12 +200,7 @@ impl<'a> Elaborator<'a> {
     }
 
     /// What the body hands on, if its types are those that it was given.
-    fn carried_outputs(
-        &mut self,
-        value: &Value<'a>,
-        carried: &[Tensor],
-        region: usize,
-    ) -> Option<(Vec<(String, ValueId)>, Vec<Tensor>)> {
+    fn carried_outputs(&mut self, value: &Value<'a>, carried: &[Tensor], region: usize) -> Option<Carried> {
         let entries: Vec<Value<'a>> = match value {
             Value::Tuple(entries) => entries.iter().map(|(_, entry)| entry.clone()).collect(),
             value => vec![value.clone()],

@@ -94,16 +94,13 @@ impl Loading<'_> {
             let Some((used, wanted)) = self.target(number, line) else { continue };
             match wanted {
                 Some(name) => {
-                    if let Some(global) = self.named(used, name) {
-                        if let Some(other) =
-                            single.insert(name.text.clone(), global).filter(|other| *other != global)
-                        {
-                            let title = format!("two files give `{}`", name.text);
-                            let first =
-                                self.files.get(other.file).map_or("", |file| self.sources.name(file.id));
-                            let fact = format!("another is from {first}");
-                            self.diagnostics.push(Diagnostic::error(title, name.span, fact));
-                        }
+                    let Some(global) = self.named(used, name) else { continue };
+                    let other = single.insert(name.text.clone(), global);
+                    if let Some(other) = other.filter(|other| *other != global) {
+                        let title = format!("two files give `{}`", name.text);
+                        let first = self.files.get(other.file).map_or("", |file| self.sources.name(file.id));
+                        let fact = format!("another is from {first}");
+                        self.diagnostics.push(Diagnostic::error(title, name.span, fact));
                     }
                 }
                 None => {

@@ -10,7 +10,7 @@
 //! ```
 
 mod builtins; // the names that every file has
-mod call; // arguments, inlining, mapping over extra axes
+mod call; // what is called, and its arguments
 mod cell; // hyperparameters, parameters, sub-cells
 mod condition; // `if`
 mod elaborator; // the state of an elaboration
@@ -19,6 +19,7 @@ mod expr; // expressions and statements
 mod fold; // `fold` and repeats
 mod index; // `x[..]`
 mod init; // INIT expressions
+mod inline; // functions, mapped over extra axes
 mod library; // the standard library's files
 mod load; // a file and all that it uses
 mod names; // what a name means
@@ -27,6 +28,7 @@ mod program; // parsed files
 mod rec; // recurrences
 mod region; // where ops go
 mod request; // what is asked of a program: an entry, a preset, settings
+mod results; // what a function gives
 mod scopes; // names that mean nothing
 mod size; // exact numbers with their spelling
 mod tensor; // values as tensors, broadcasting

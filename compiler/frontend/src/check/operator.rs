@@ -337,7 +337,6 @@ impl<'a> Elaborator<'a> {
         if exponent.unsigned_abs() > 1024 || (x.as_float().is_none() && exponent.unsigned_abs() > 16) {
             return match x.as_float() {
                 Some(base) if base == 0.0 || base.abs() == 1.0 => {
-                    #[expect(clippy::cast_precision_loss, reason = "only its parity and sign matter")]
                     let value = if exponent % 2 == 0 { base.abs() } else { base };
                     #[expect(clippy::cast_possible_truncation, reason = "it is -1, 0 or 1")]
                     Ok(Some(Value::int(value as i64)))

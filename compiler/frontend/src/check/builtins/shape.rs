@@ -25,13 +25,13 @@ pub(super) fn reshape<'a>(cx: &mut Elaborator<'a>, call: &Call<'a>) -> Result<'a
     };
     let new = product(&axes);
     if total.dim != new.dim {
-        if let Some((n, _)) = (&total.dim - &new.dim).as_fraction().filter(|_| total.as_int().is_none()) {
-            let _ = n;
+        let apart = (&total.dim - &new.dim).as_fraction().is_some();
+        let ratio = total.dim.div(&new.dim).is_some_and(|ratio| ratio.as_fraction().is_some());
+        if cx.generic && !apart && !ratio {
+            // Hyperparameters without a value may have the relation that makes these equal.
+            return Err(Reported);
         }
-        if (&total.dim - &new.dim).as_fraction().is_some()
-            || cx.generic
-            || total.as_int().is_some() == new.as_int().is_some()
-        {
+        if apart || ratio || total.as_int().is_some() == new.as_int().is_some() {
             let shape: Vec<String> = axes.iter().map(ToString::to_string).collect();
             let title = "a reshape keeps the number of entries";
             let wanted = format!("[{}] has {}", shape.join(", "), total_text(&new));
