@@ -504,7 +504,7 @@ mod tests {
         let half = t().div(&Dim::constant(2)).unwrap();
         assert_eq!(&t() - &half, half);
         assert_eq!(&half * &Dim::constant(2), t());
-        assert_eq!((&(&t() * &t())).div(&t()).unwrap(), t());
+        assert_eq!((&t() * &t()).div(&t()).unwrap(), t());
         assert_eq!(&t() - &t(), Dim::constant(0));
     }
 

@@ -1,5 +1,13 @@
 //! Each line of the language page's section on recurrences is the class that the page says.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod support;
 
 use support::{Make, Recurrence, Step, c64, f32, n, t};

@@ -1,5 +1,13 @@
 //! What the shape and dtype rules and the verifier refuse, and with which words; what the analyses find.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod support;
 
 use support::{Make, Recurrence, f32, n, t};

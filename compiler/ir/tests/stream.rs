@@ -1,5 +1,13 @@
 //! A sequence run in pieces gives what it gives whole, wherever it is cut.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod support;
 
 use support::{EXACT, Make, Numbers, Recurrence, Step, c64, difference, f32, n, run, sizes, t};
@@ -332,7 +340,9 @@ fn a_bound_on_the_length_counts_what_came_before() {
     let streaming = stream(&make.verified(&[("y", y)]), "T").unwrap();
     let piece = verify(streaming.graph).unwrap();
     let x = Array::f32(&[3], &[0.0; 3]).unwrap();
-    let at = |position| interpret(&piece, &[x.clone()], &sizes(&[("T", 3), ("@position", position)]), &EXACT);
+    let at = |position| {
+        interpret(&piece, std::slice::from_ref(&x), &sizes(&[("T", 3), ("@position", position)]), &EXACT)
+    };
     assert!(at(5).is_ok());
     assert_eq!(at(6).unwrap_err().to_string(), "T is more than context = 8");
 }
