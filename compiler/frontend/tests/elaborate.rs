@@ -1,5 +1,7 @@
 //! Whole files: each checks without a problem, and every test block holds in the reference interpreter.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at surprises")]
+
 mod support;
 
 use support::{Outcome, run_file};
