@@ -107,7 +107,7 @@ fn stacked(pattern: &str, weights: &[(String, Array)]) -> Array {
 }
 
 fn concatenated(layers: &[Array]) -> Data {
-    let reals: Vec<f64> = layers.iter().flat_map(|layer| reals(layer)).collect();
+    let reals: Vec<f64> = layers.iter().flat_map(reals).collect();
     match layers[0].data() {
         Data::Real(_) => Data::Real(reals),
         Data::Int(_) => Data::Int(reals.iter().map(|x| *x as i64).collect()),
