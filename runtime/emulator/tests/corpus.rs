@@ -16,7 +16,8 @@ use tensc_emulator::{Arg, Config, Device, DevicePointer, Floor, ModuleId, Report
 
 mod ptxas;
 
-const KERNELS: &str = include_str!("corpus/kernels.ptx");
+const KERNELS: &str = include_str!("corpus/kernels.O2.ptx");
+const UNOPTIMISED: &str = include_str!("corpus/kernels.O0.ptx");
 
 /// An array in NumPy's format: shape and raw bytes.
 struct Npy {
@@ -52,9 +53,9 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(seed: u64, cores: usize) -> Self {
+    fn new(ptx: &str, seed: u64, cores: usize) -> Self {
         let mut device = Device::with_config(Config { seed, cores, ..Config::default() });
-        let module = device.load_module(KERNELS).unwrap_or_else(|error| panic!("{error}"));
+        let module = device.load_module(ptx).unwrap_or_else(|error| panic!("{error}"));
         Self { device, module }
     }
 
@@ -97,14 +98,17 @@ fn relative_error(found: &[f32], expected: &[f64]) -> f64 {
 }
 
 /// Runs `kernel` under several seeds and on one core and two: all must give the same bytes.
-fn everywhere(run: impl Fn(&mut Bench) -> (Vec<u8>, Report)) -> (Vec<u8>, Report) {
-    let (first, report) = run(&mut Bench::new(0, 1));
+fn everywhere(run: impl Fn(&mut Bench) -> (Vec<u8>, Report), check: impl Fn(&[u8])) -> Report {
+    let (first, report) = run(&mut Bench::new(KERNELS, 0, 1));
+    // Without optimisation sums are taken in the same order, but not fused.
+    check(&run(&mut Bench::new(UNOPTIMISED, 5, 2)).0);
+    check(&first);
     for (seed, cores) in [(0, 2), (1, 1), (2, 2), (3, 3)] {
-        let (again, counted) = run(&mut Bench::new(seed, cores));
+        let (again, counted) = run(&mut Bench::new(KERNELS, seed, cores));
         assert_eq!(first, again, "seed {seed}, {cores} cores");
         assert_eq!(report.counters.global_loads, counted.counters.global_loads, "seed {seed}, {cores} cores");
     }
-    (first, report)
+    report
 }
 
 fn as_floats(bytes: &[u8]) -> Vec<f32> {
@@ -114,12 +118,13 @@ fn as_floats(bytes: &[u8]) -> Vec<f32> {
 #[test]
 fn the_corpus_is_legal() {
     ptxas::assemble_if_asked(KERNELS);
+    ptxas::assemble_if_asked(UNOPTIMISED);
 }
 
 #[test]
 fn reduction_agrees_with_numpy() {
     for seed in 0..6 {
-        let mut bench = Bench::new(seed, 2);
+        let mut bench = Bench::new(if seed % 2 == 0 { KERNELS } else { UNOPTIMISED }, seed, 2);
         let input = bench.input("reduce_in");
         let partial = bench.device.alloc_named(4 * 7, "partial");
         let arrived = bench.bytes("arrived", &[0; 4]);
@@ -139,28 +144,36 @@ fn reduction_agrees_with_numpy() {
 
 #[test]
 fn scan_is_exact() {
-    let (found, report) = everywhere(|bench| {
-        let input = bench.input("scan_in");
-        let out = bench.device.alloc(4 * 1000);
-        let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(1000)];
-        let report = bench.launch("scan", [1, 1, 1], [1024, 1, 1], &args);
-        (bench.output(out, 4 * 1000), report)
-    });
-    assert_eq!(found, Npy::load("scan_out").bytes);
+    let report = everywhere(
+        |bench| {
+            let input = bench.input("scan_in");
+            let out = bench.device.alloc(4 * 1000);
+            let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(1000)];
+            let report = bench.launch("scan", [1, 1, 1], [1024, 1, 1], &args);
+            (bench.output(out, 4 * 1000), report)
+        },
+        |found| {
+            assert_eq!(found, Npy::load("scan_out").bytes);
+        },
+    );
     // 32 warps, eleven barriers each.
     assert_eq!(report.counters.barriers, 32 * 11);
 }
 
 #[test]
 fn transpose_is_exact_and_has_no_bank_conflicts() {
-    let (found, report) = everywhere(|bench| {
-        let input = bench.input("transpose_in");
-        let out = bench.device.alloc(4 * 70 * 45);
-        let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(70), Arg::I32(45)];
-        let report = bench.launch("transpose", [2, 3, 1], [32, 8, 1], &args);
-        (bench.output(out, 4 * 70 * 45), report)
-    });
-    assert_eq!(found, Npy::load("transpose_out").bytes);
+    let report = everywhere(
+        |bench| {
+            let input = bench.input("transpose_in");
+            let out = bench.device.alloc(4 * 70 * 45);
+            let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(70), Arg::I32(45)];
+            let report = bench.launch("transpose", [2, 3, 1], [32, 8, 1], &args);
+            (bench.output(out, 4 * 70 * 45), report)
+        },
+        |found| {
+            assert_eq!(found, Npy::load("transpose_out").bytes);
+        },
+    );
     assert_eq!(report.counters.bank_conflicts, 0);
     // Every element is read once and written once.
     assert_eq!(report.counters.global_loads.bytes, 4 * 70 * 45);
@@ -169,18 +182,28 @@ fn transpose_is_exact_and_has_no_bank_conflicts() {
 
 #[test]
 fn tiled_matrix_product_agrees_with_numpy() {
-    let (found, report) = everywhere(|bench| {
-        let (a, b) = (bench.input("matmul_a"), bench.input("matmul_b"));
-        let out = bench.device.alloc(4 * 50 * 37);
-        let args =
-            [Arg::Pointer(a), Arg::Pointer(b), Arg::Pointer(out), Arg::I32(50), Arg::I32(37), Arg::I32(61)];
-        let report = bench.launch("matmul", [3, 4, 1], [16, 16, 1], &args);
-        (bench.output(out, 4 * 50 * 37), report)
-    });
-    let golden = Npy::load("matmul_out");
-    assert_eq!(golden.shape, [50, 37]);
-    let error = relative_error(&as_floats(&found), &golden.doubles());
-    assert!(error < 1e-6, "{error:e}");
+    let report = everywhere(
+        |bench| {
+            let (a, b) = (bench.input("matmul_a"), bench.input("matmul_b"));
+            let out = bench.device.alloc(4 * 50 * 37);
+            let args = [
+                Arg::Pointer(a),
+                Arg::Pointer(b),
+                Arg::Pointer(out),
+                Arg::I32(50),
+                Arg::I32(37),
+                Arg::I32(61),
+            ];
+            let report = bench.launch("matmul", [3, 4, 1], [16, 16, 1], &args);
+            (bench.output(out, 4 * 50 * 37), report)
+        },
+        |found| {
+            let golden = Npy::load("matmul_out");
+            assert_eq!(golden.shape, [50, 37]);
+            let error = relative_error(&as_floats(found), &golden.doubles());
+            assert!(error < 1e-6, "{error:e}");
+        },
+    );
     // Each of 3 block columns reads all of a, each of 4 block rows all of b.
     assert_eq!(report.counters.global_loads.bytes, 4 * (3 * 50 * 61 + 4 * 61 * 37));
     let report = report.against(Floor { read_bytes: 4 * (50 * 61 + 61 * 37), written_bytes: 4 * 50 * 37 });
@@ -190,53 +213,69 @@ fn tiled_matrix_product_agrees_with_numpy() {
 
 #[test]
 fn softmax_agrees_with_numpy() {
-    let (found, _) = everywhere(|bench| {
-        let input = bench.input("softmax_in");
-        let out = bench.device.alloc(4 * 9 * 300);
-        let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(300)];
-        let report = bench.launch("softmax", [9, 1, 1], [128, 1, 1], &args);
-        (bench.output(out, 4 * 9 * 300), report)
-    });
-    let error = relative_error(&as_floats(&found), &Npy::load("softmax_out").doubles());
-    assert!(error < 1e-6, "{error:e}");
+    everywhere(
+        |bench| {
+            let input = bench.input("softmax_in");
+            let out = bench.device.alloc(4 * 9 * 300);
+            let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(300)];
+            let report = bench.launch("softmax", [9, 1, 1], [128, 1, 1], &args);
+            (bench.output(out, 4 * 9 * 300), report)
+        },
+        |found| {
+            let error = relative_error(&as_floats(found), &Npy::load("softmax_out").doubles());
+            assert!(error < 1e-6, "{error:e}");
+        },
+    );
 }
 
 #[test]
 fn tensor_core_product_agrees_with_numpy() {
-    let (found, report) = everywhere(|bench| {
-        let (a, b) = (bench.input("matmul_bf16_a"), bench.input("matmul_bf16_b"));
-        let out = bench.device.alloc(4 * 48 * 40);
-        let args = [Arg::Pointer(a), Arg::Pointer(b), Arg::Pointer(out), Arg::I32(40), Arg::I32(64)];
-        let report = bench.launch("matmul_bf16", [5, 3, 1], [32, 1, 1], &args);
-        (bench.output(out, 4 * 48 * 40), report)
-    });
-    let error = relative_error(&as_floats(&found), &Npy::load("matmul_bf16_out").doubles());
-    assert!(error < 1e-6, "{error:e}");
+    let report = everywhere(
+        |bench| {
+            let (a, b) = (bench.input("matmul_bf16_a"), bench.input("matmul_bf16_b"));
+            let out = bench.device.alloc(4 * 48 * 40);
+            let args = [Arg::Pointer(a), Arg::Pointer(b), Arg::Pointer(out), Arg::I32(40), Arg::I32(64)];
+            let report = bench.launch("matmul_bf16", [5, 3, 1], [32, 1, 1], &args);
+            (bench.output(out, 4 * 48 * 40), report)
+        },
+        |found| {
+            let error = relative_error(&as_floats(found), &Npy::load("matmul_bf16_out").doubles());
+            assert!(error < 1e-6, "{error:e}");
+        },
+    );
     assert_eq!(report.counters.matrix_multiply_adds, 48 * 40 * 64);
 }
 
 #[test]
 fn local_memory_and_calls_work() {
-    let (found, _) = everywhere(|bench| {
-        let input = bench.input("automaton_in");
-        let out = bench.device.alloc(4 * 96);
-        let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(50)];
-        let report = bench.launch("automaton", [3, 1, 1], [32, 1, 1], &args);
-        (bench.output(out, 4 * 96), report)
-    });
-    assert_eq!(found, Npy::load("automaton_out").bytes);
+    everywhere(
+        |bench| {
+            let input = bench.input("automaton_in");
+            let out = bench.device.alloc(4 * 96);
+            let args = [Arg::Pointer(input), Arg::Pointer(out), Arg::I32(50)];
+            let report = bench.launch("automaton", [3, 1, 1], [32, 1, 1], &args);
+            (bench.output(out, 4 * 96), report)
+        },
+        |found| {
+            assert_eq!(found, Npy::load("automaton_out").bytes);
+        },
+    );
 }
 
 #[test]
 fn histogram_is_exact() {
-    let (found, _) = everywhere(|bench| {
-        let input = bench.input("histogram_in");
-        let counts = bench.bytes("counts", &[0; 1024]);
-        let args = [Arg::Pointer(input), Arg::Pointer(counts), Arg::I32(5000)];
-        let report = bench.launch("histogram", [4, 1, 1], [256, 1, 1], &args);
-        (bench.output(counts, 1024), report)
-    });
-    assert_eq!(found, Npy::load("histogram_out").bytes);
+    everywhere(
+        |bench| {
+            let input = bench.input("histogram_in");
+            let counts = bench.bytes("counts", &[0; 1024]);
+            let args = [Arg::Pointer(input), Arg::Pointer(counts), Arg::I32(5000)];
+            let report = bench.launch("histogram", [4, 1, 1], [256, 1, 1], &args);
+            (bench.output(counts, 1024), report)
+        },
+        |found| {
+            assert_eq!(found, Npy::load("histogram_out").bytes);
+        },
+    );
 }
 
 /// Removing a barrier that a kernel needs is found out under some seed.

@@ -12,7 +12,7 @@
 
 use tensc_emulator::{Arg, Config, Device, Shape};
 
-const KERNELS: &str = include_str!("corpus/kernels.ptx");
+const KERNELS: &str = include_str!("corpus/kernels.O2.ptx");
 
 /// Statements of kinds that the corpus lacks, for mutations to start from.
 const MORE: &str = ".version 8.3
