@@ -67,6 +67,12 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The fault as a JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
     fn text(&self) -> String {
         let mut text = format!(
             "{}\n  kernel `{}`, PTX line {}: {}\n  block {}",

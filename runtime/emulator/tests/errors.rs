@@ -89,7 +89,10 @@ fn launches_that_no_device_takes_are_refused() {
         };
     let one = Shape::linear(1, 32);
     assert_eq!(refused("l", one, &both), "module has no kernel `l`, it has: exactly, k");
-    assert_eq!(refused("k", one, &[data.clone()]), "kernel `k` takes 2 arguments (data, scale), found 1");
+    assert_eq!(
+        refused("k", one, std::slice::from_ref(&data)),
+        "kernel `k` takes 2 arguments (data, scale), found 1"
+    );
     assert_eq!(
         refused("k", one, &[data.clone(), Arg::I32(1)]),
         "argument 1 of kernel `k`, `scale`, is .f32 of 4 bytes, found I32(1)"

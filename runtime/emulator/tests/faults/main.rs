@@ -124,6 +124,11 @@ fn use_after_free_is_found() {
         match result {
             Err(DeviceError::Fault(fault)) if freed => {
                 assert_eq!(fault.kind, FaultKind::UseAfterFree);
+                assert!(
+                    fault.to_json().starts_with("{\"kind\":\"use_after_free\",\"kernel\":\"k\""),
+                    "{}",
+                    fault.to_json()
+                );
                 assert!(fault.allocation.unwrap().contains("`weights`"));
             }
             Ok(_) if !freed => {}
