@@ -178,7 +178,14 @@ impl Weights {
         let mut missing = Vec::new();
         for spec in declared {
             let Some(stored) = found.shift_remove(&spec.path) else {
-                missing.push(spec);
+                // An array of no entries (`b` of a layer without a bias) has nothing to say.
+                let empty = spec.shape.contains(&0).then(|| Tensor::zeros(spec.dtype, spec.shape.clone(), &spec.path));
+                match empty {
+                    Some(Ok(tensor)) => {
+                        tensors.insert(spec.path.clone(), tensor);
+                    }
+                    Some(Err(_)) | None => missing.push(spec),
+                }
                 continue;
             };
             match fit(spec, &stored) {
@@ -296,5 +303,67 @@ impl Stored {
                 format!("{dtype}[{}]", sizes.join(", "))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(path: &str, shape: &[usize]) -> ParamSpec {
+        ParamSpec { path: path.into(), dtype: DType::F32, shape: shape.to_vec() }
+    }
+
+    fn stored(dtype: DType, shape: &[usize]) -> Stored {
+        Stored::Tensor(Tensor::zeros(dtype, shape.to_vec(), "a test").unwrap())
+    }
+
+    #[test]
+    fn everything_that_does_not_fit_is_listed() {
+        let declared =
+            [spec("a", &[2]), spec("b", &[3]), spec("c", &[4]), spec("d", &[5]), spec("norm.scale", &[6, 7])];
+        let found = IndexMap::from([
+            ("a".to_owned(), stored(DType::F16, &[2])),
+            ("b".to_owned(), stored(DType::F32, &[4])),
+            ("c".to_owned(), stored(DType::F64, &[4])),
+            ("d".to_owned(), Stored::Other { dtype: "I64", shape: vec![5] }),
+            ("norm.scales".to_owned(), stored(DType::F32, &[6, 7])),
+        ]);
+        let error = Weights::matched(&declared, found).unwrap_err();
+        let expected = "\
+the weights do not fit the model: 1 missing, 1 unexpected, 1 of another shape, 2 of another element type
+  missing     `norm.scale`: f32[6, 7] (the file has `norm.scales` of this shape)
+  unexpected  `norm.scales`: f32[6, 7] (did you mean `norm.scale`?)
+  shape       `b`: expected f32[3], found f32[4]
+  dtype       `c`: expected f32[4], found f64[4]
+  dtype       `d`: expected f32[5], found I64[5]";
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn long_lists_end_with_a_count() {
+        let declared: Vec<ParamSpec> = (0..50).map(|n| spec(&format!("w{n}"), &[n])).collect();
+        let text = Weights::matched(&declared, IndexMap::new()).unwrap_err().to_string();
+        assert_eq!(text.lines().count(), 22);
+        assert!(text.ends_with("  .. and 30 more"));
+    }
+
+    #[test]
+    fn layers_are_stacked_by_path() {
+        let one = |x: f32| Tensor::from_bytes(DType::F32, vec![1], &x.to_ne_bytes()).unwrap();
+        let mut tensors = IndexMap::new();
+        for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            tensors.insert(format!("blocks.{i}.flows.{j}.a"), one((2 * i + j) as f32));
+        }
+        let weights = Weights::new(tensors);
+        let stacked = weights.stacked("blocks.{}.flows.{}.a", DType::F32, &[2, 2, 1]).unwrap();
+        assert_eq!(stacked.shape(), [2, 2, 1]);
+        let entries: Vec<f64> = (0..4).map(|i| stacked.entry(i).unwrap().0).collect();
+        assert_eq!(entries, [0.0, 1.0, 2.0, 3.0]);
+        let missing = weights.stacked("blocks.{}.flows.{}.a", DType::F32, &[3, 2, 1]);
+        assert_eq!(missing.unwrap_err(), StackError::Missing("blocks.2.flows.0.a".into()));
+        let half = weights.stacked("blocks.1.flows.{}.a", DType::BF16, &[2, 1]).unwrap();
+        assert_eq!((half.dtype(), half.entry(1)), (DType::BF16, Some((3.0, 0.0))));
+        assert!(weights.stacked("blocks.0.flows.0.a", DType::F32, &[2]).is_err());
     }
 }

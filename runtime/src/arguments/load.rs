@@ -47,7 +47,7 @@ fn bytes(spec: &ArgumentSpec, path: &std::path::Path) -> Result<Tensor, Argument
     let kind = || ArgumentError::Kind {
         name: spec.name.clone(),
         expected: spec.ty.to_string(),
-        given: "the bytes of a file".to_owned(),
+        given: "a file's worth of bytes".to_owned(),
     };
     if !spec.ty.dtype.is_integer() || spec.ty.rank() != 1 {
         return Err(kind());

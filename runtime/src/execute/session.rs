@@ -512,8 +512,7 @@ fn base_of(start: *mut u8, len: usize) -> Base {
 fn shape_at(buffer: &Buffer, sizes: &tensc_ir::Sizes) -> Result<Vec<usize>, ExecError> {
     let shape = buffer.shape.iter().map(|dim| {
         let size = dim.eval(sizes)?;
-        usize::try_from(size)
-            .map_err(|_| internal(&format!("`{}` has the size {dim} = {size}", buffer.name)))
+        usize::try_from(size).map_err(|_| internal(&format!("`{}` has the size {dim} = {size}", buffer.name)))
     });
     shape.collect()
 }
