@@ -13,7 +13,7 @@ use crate::code::Mbarrier as Operation;
 use crate::fault::{FaultKind, Trouble};
 use crate::memory::clock::Clock;
 
-/// Arrival counts are 1 to 2^20 - 1 (9.7.13.15.1).
+/// Arrival counts are 1 to 2^20 - 1 (9.7.13.15.2).
 const MOST_ARRIVALS: u64 = (1 << 20) - 1;
 
 #[derive(Default)]

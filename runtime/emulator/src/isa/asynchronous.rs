@@ -87,7 +87,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row(
         Copies,
-        ("cp.async.bulk.commit_group", "9.7.9.25.4.4"),
+        ("cp.async.bulk.commit_group", "9.7.9.25.6.1"),
         &["cp.async.bulk.commit_group"],
         "",
         "makes a bulk group of the thread's copies so far",
@@ -95,7 +95,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row(
         Copies,
-        ("cp.async.bulk.wait_group", "9.7.9.25.4.5"),
+        ("cp.async.bulk.wait_group", "9.7.9.25.6.2"),
         &["cp.async.bulk.wait_group[.read]"],
         "n",
         "waits until at most n bulk groups of the thread are pending",

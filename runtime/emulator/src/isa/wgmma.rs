@@ -28,7 +28,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row(
         Matrix,
-        ("wgmma.fence", "9.7.15.6.1"),
+        ("wgmma.fence", "9.7.15.7.1"),
         &["wgmma.fence.sync.aligned"],
         "",
         "orders register accesses before products",
@@ -36,7 +36,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row(
         Matrix,
-        ("wgmma.commit_group", "9.7.15.6.2"),
+        ("wgmma.commit_group", "9.7.15.7.2"),
         &["wgmma.commit_group.sync.aligned"],
         "",
         "makes a group of the products so far",
@@ -44,7 +44,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     ),
     row(
         Matrix,
-        ("wgmma.wait_group", "9.7.15.6.3"),
+        ("wgmma.wait_group", "9.7.15.7.3"),
         &["wgmma.wait_group.sync.aligned"],
         "n",
         "waits until at most n groups are pending",

@@ -116,7 +116,7 @@ fn shapes() -> Vec<Shape3> {
         let (g, t) = group(lane);
         (t * 2 + i, g)
     };
-    // 9.7.14.5.7, m16n8k8 of tf32; 9.7.14.5.5, m16n8k4.
+    // 9.7.14.5.7, m16n8k8 of tf32; 9.7.14.5.6, m16n8k4.
     let a_tf32: Place = |lane, i| {
         let (g, t) = group(lane);
         (if i == 0 || i == 2 { g } else { g + 8 }, if i < 2 { t } else { t + 4 })
@@ -125,11 +125,11 @@ fn shapes() -> Vec<Shape3> {
         let (g, t) = group(lane);
         (if i == 0 { t } else { t + 4 }, g)
     };
-    // 9.7.14.5.3, m8n8k4 of f64.
+    // 9.7.14.5.2, m8n8k4 of f64.
     let a_8x4: Place = |lane, _| group(lane);
     let b_4x8: Place = |lane, _| (lane % 4, lane >> 2);
     let c_8x8: Place = |lane, i| (lane >> 2, (lane % 4) * 2 + i);
-    // 9.7.14.5.8, m16n8k16 of 8 bits; 9.7.14.5.10, m16n8k32; 9.7.14.5.6, m8n8k16.
+    // 9.7.14.5.9, m16n8k16 of 8 bits; 9.7.14.5.10, m16n8k32; 9.7.14.5.3, m8n8k16.
     let a_16x16_s8: Place = |lane, i| {
         let (g, t) = group(lane);
         (if i < 4 { g } else { g + 8 }, t * 4 + (i & 3))
