@@ -187,6 +187,8 @@ case("shape_shift_later", "x: f32[T, D] -> f32[T, D]", "shift(x, -1)", lambda x:
 case("shape_shift_beyond", "x: f32[T, D] -> f32[T, D]", "shift(x, 9)", lambda x: 0 * x, x=normal(5, 3))
 case("shape_of_nothing", "x: f32[T, D] -> f32[D]", "sum(x, axis = 0)", lambda x: x.sum(0), x=normal(0, 3))
 
+case("shape_len", "x: f32[T, D] -> f32[T, D]", "x * len([x, x, x]) + len(x)", lambda x: 3 * x + len(x), x=normal(5, 2))
+
 # Indices.
 case("index_entry", "x: f32[T, D] -> f32[D]", "x[2]", lambda x: x[2], x=normal(5, 3))
 case("index_from_the_end", "x: f32[T, D] -> f32[D]", "x[-2]", lambda x: x[-2], x=normal(5, 3))
