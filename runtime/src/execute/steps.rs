@@ -92,8 +92,10 @@ impl Machine<'_> {
         let offset = pointer.bytes.at(slots)?;
         let base = self.bases.get(pointer.buffer).copied();
         let place = base.and_then(|base| {
-            let offset = usize::try_from(offset).ok().filter(|&offset| offset <= base.len)?;
-            Some(base.start.wrapping_add(offset))
+            let offset = usize::try_from(offset).ok()?;
+            // Of what is empty nothing is read, whatever a step would have begun with (imaginary parts begin at byte 4).
+            let offset = if base.len == 0 { 0 } else { offset };
+            (offset <= base.len).then(|| base.start.wrapping_add(offset))
         });
         place.ok_or_else(|| {
             let name = self.program.buffers.get(pointer.buffer).map_or("?", |buffer| &buffer.name);
