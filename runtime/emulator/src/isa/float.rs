@@ -95,7 +95,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     row(
         Single,
         ("min.float", "9.7.3.11"),
-        &["min[.ftz][.NaN][.xorsign][.abs].f32", "min.f64"],
+        &["min[.ftz][.NaN][.xorsign.abs].f32", "min.NaN.ftz[.xorsign.abs].f32", "min.f64"],
         "d, a, b[, c]",
         "smaller operand, a number before NaN; .NaN: NaN before numbers; -0 < +0",
         min,
@@ -103,7 +103,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     row(
         Single,
         ("max.float", "9.7.3.12"),
-        &["max[.ftz][.NaN][.xorsign][.abs].f32", "max.f64"],
+        &["max[.ftz][.NaN][.xorsign.abs].f32", "max.NaN.ftz[.xorsign.abs].f32", "max.f64"],
         "d, a, b[, c]",
         "larger operand, a number before NaN; .NaN: NaN before numbers; -0 < +0",
         max,
@@ -250,22 +250,14 @@ fn max(b: &mut Builder<'_>) -> Made {
     pick(b, true)
 }
 
-/// `.xorsign.abs`: the smaller or larger magnitude, with the product of the signs.
 fn pick(b: &mut Builder<'_>, largest: bool) -> Made {
     let (ty, a) = float(b)?;
     let keep_nan = b.words.has("NaN");
-    if b.words.has("xorsign") != b.words.has("abs") {
-        return Err("`.xorsign` and `.abs` go together".into());
-    }
     if b.words.has("xorsign") {
         if b.count() == 4 {
             return Err("`.xorsign.abs` takes two operands".into());
         }
-        return b.binary(ty, move |x, y| {
-            let sign = (x ^ y) & a.format.zero(true);
-            let magnitude = a.pick(x & !a.format.zero(true), y & !a.format.zero(true), largest, keep_nan);
-            if a.format.is_nan(magnitude) { magnitude } else { magnitude | sign }
-        });
+        return b.binary(ty, move |x, y| a.pick_magnitude(x, y, largest, keep_nan));
     }
     if b.count() == 4 {
         return b.ternary(ty, move |x, y, z| a.pick(a.pick(x, y, largest, keep_nan), z, largest, keep_nan));

@@ -2,9 +2,12 @@
 //!
 //! In: a form such as `add[.{rn|rz}][.ftz].f32` and the words behind an opcode. Out: whether they match.
 
-/// One place for a modifier.
+/// The alternatives of one modifier.
+type Choice = Vec<&'static str>;
+
+/// One modifier, or several in a row that are optional together, as in `[.xorsign.abs]`.
 struct Slot {
-    words: Vec<&'static str>,
+    choices: Vec<Choice>,
     optional: bool,
 }
 
@@ -20,17 +23,17 @@ impl Form {
         let (opcode, mut rest) = text.split_at(end);
         let mut slots = Vec::new();
         while !rest.is_empty() {
-            let optional = rest.starts_with('[');
-            rest = rest.trim_start_matches(['[', '.']);
-            let alternatives = rest.starts_with('{');
-            let end = if alternatives {
-                rest.find('}').unwrap_or(rest.len())
+            if let Some(inner) = rest.strip_prefix('[') {
+                let (mut inside, after) = inner.split_once(']').unwrap_or((inner, ""));
+                let mut choices = Vec::new();
+                while !inside.is_empty() {
+                    choices.push(choice(&mut inside));
+                }
+                slots.push(Slot { choices, optional: true });
+                rest = after;
             } else {
-                rest.find(['.', '[', ']']).unwrap_or(rest.len())
-            };
-            let (words, after) = rest.split_at(end);
-            slots.push(Slot { words: words.trim_start_matches('{').split('|').collect(), optional });
-            rest = after.trim_start_matches(['}', ']']);
+                slots.push(Slot { choices: vec![choice(&mut rest)], optional: false });
+            }
         }
         Self { text, opcode, slots }
     }
@@ -40,17 +43,28 @@ impl Form {
     }
 
     pub(super) fn mentions(&self, word: &str) -> bool {
-        self.slots.iter().any(|slot| slot.words.contains(&word))
+        self.slots.iter().flat_map(|slot| &slot.choices).any(|choice| choice.contains(&word))
     }
+}
+
+/// Takes `.x` or `.{x|y}` off the front.
+fn choice(rest: &mut &'static str) -> Choice {
+    let text = rest.strip_prefix('.').unwrap_or(rest);
+    let (words, after) = match text.strip_prefix('{') {
+        Some(text) => text.split_once('}').unwrap_or((text, "")),
+        None => text.split_at(text.find(['.', '[']).unwrap_or(text.len())),
+    };
+    *rest = after;
+    words.split('|').collect()
 }
 
 fn matches_from(slots: &[Slot], words: &[String]) -> bool {
     let Some((slot, later)) = slots.split_first() else { return words.is_empty() };
-    if let Some((word, rest)) = words.split_first()
-        && slot.words.contains(&word.as_str())
-        && matches_from(later, rest)
-    {
-        return true;
+    if let Some((taken, rest)) = words.split_at_checked(slot.choices.len()) {
+        let fits = taken.iter().zip(&slot.choices).all(|(word, choice)| choice.contains(&word.as_str()));
+        if fits && matches_from(later, rest) {
+            return true;
+        }
     }
     slot.optional && matches_from(later, words)
 }
@@ -94,6 +108,13 @@ mod tests {
             assert!(form.matches(&words(good)), "{good}");
         }
         for bad in ["", "f64", "ftz.rn.f32", "rn.rz.f32", "f32.ftz", "rm.f32"] {
+            assert!(!form.matches(&words(bad)), "{bad}");
+        }
+        let form = Form::parse("min[.ftz][.xorsign.abs].{f16|f32}");
+        for good in ["f32", "xorsign.abs.f16", "ftz.xorsign.abs.f32"] {
+            assert!(form.matches(&words(good)), "{good}");
+        }
+        for bad in ["xorsign.f32", "abs.f32", "abs.xorsign.f32"] {
             assert!(!form.matches(&words(bad)), "{bad}");
         }
         assert!(Form::parse("exit").matches(&[]));

@@ -63,7 +63,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     row(
         Half,
         ("min.half", "9.7.4.7"),
-        &["min[.ftz][.NaN].{f16|f16x2}", "min[.NaN].{bf16|bf16x2}"],
+        &[
+            "min[.ftz][.NaN][.xorsign.abs].{f16|f16x2}",
+            "min.NaN.ftz[.xorsign.abs].{f16|f16x2}",
+            "min[.NaN][.xorsign.abs].{bf16|bf16x2}",
+        ],
         "d, a, b",
         "smaller operand, a number before NaN; .NaN: NaN before numbers; -0 < +0",
         min,
@@ -71,7 +75,11 @@ pub(super) const ENTRIES: &[Entry] = &[
     row(
         Half,
         ("max.half", "9.7.4.8"),
-        &["max[.ftz][.NaN].{f16|f16x2}", "max[.NaN].{bf16|bf16x2}"],
+        &[
+            "max[.ftz][.NaN][.xorsign.abs].{f16|f16x2}",
+            "max.NaN.ftz[.xorsign.abs].{f16|f16x2}",
+            "max[.NaN][.xorsign.abs].{bf16|bf16x2}",
+        ],
         "d, a, b",
         "larger operand, a number before NaN; .NaN: NaN before numbers; -0 < +0",
         max,
@@ -146,13 +154,19 @@ fn abs(b: &mut Builder<'_>) -> Made {
 }
 
 fn min(b: &mut Builder<'_>) -> Made {
-    let keep_nan = b.words.has("NaN");
-    two(b, move |a, x, y| a.pick(x, y, false, keep_nan))
+    pick(b, false)
 }
 
 fn max(b: &mut Builder<'_>) -> Made {
+    pick(b, true)
+}
+
+fn pick(b: &mut Builder<'_>, largest: bool) -> Made {
     let keep_nan = b.words.has("NaN");
-    two(b, move |a, x, y| a.pick(x, y, true, keep_nan))
+    if b.words.has("xorsign") {
+        return two(b, move |a, x, y| a.pick_magnitude(x, y, largest, keep_nan));
+    }
+    two(b, move |a, x, y| a.pick(x, y, largest, keep_nan))
 }
 
 /// The value of `format` nearest to `truth`, or the last one inside `error` of it.

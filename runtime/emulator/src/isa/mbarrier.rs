@@ -69,7 +69,10 @@ pub(super) const ENTRIES: &[Entry] = &[
     row(
         Synchronize,
         ("mbarrier.arrive_drop", "9.7.13.15.14"),
-        &[concat!("mbarrier.arrive_drop[.{release|relaxed}][.{cta|cluster}]", shared!(), ".b64")],
+        &[
+            concat!("mbarrier.arrive_drop[.{release|relaxed}][.{cta|cluster}]", shared!(), ".b64"),
+            concat!("mbarrier.arrive_drop.noComplete[.release][.cta]", shared!(), ".b64"),
+        ],
         "state, [a][, count]",
         "arrives, and later phases expect fewer",
         arrive,

@@ -248,6 +248,14 @@ impl Arithmetic {
         if (self.rank(a) > self.rank(b)) == largest { a } else { b }
     }
 
+    /// `.xorsign.abs`: the smaller or larger magnitude, with the product of the signs.
+    pub(crate) fn pick_magnitude(self, a: u64, b: u64, largest: bool, keep_nan: bool) -> u64 {
+        let sign = (a ^ b) & self.format.zero(true);
+        let magnitude =
+            self.pick(a & !self.format.zero(true), b & !self.format.zero(true), largest, keep_nan);
+        if self.format.is_nan(magnitude) { magnitude } else { magnitude | sign }
+    }
+
     /// A signed integer that orders numbers as the reals do, with -0 below +0.
     const fn rank(self, bits: u64) -> i64 {
         let magnitude = (bits & !self.format.zero(true)) as i64;

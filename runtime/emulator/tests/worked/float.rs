@@ -98,6 +98,7 @@ pub(crate) const CASES: &[Case] = &[
     case("min.float", "min.f32 d32, a32, b32;", &[0, 0x8000_0000], &[0x8000_0000]),
     case("max.float", "max.f32 d32, a32, b32;", &[0x8000_0000, 0], &[0]),
     case("max.float", "max.f64 d64, a64, b64;", &[d(-3.0), d(2.0)], &[d(2.0)]),
+    case("max.float", "max.NaN.ftz.f32 d32, a32, b32;", &[TINY, 0x8000_0000], &[0]),
     // .xorsign.abs: max(|-3|, |2|) = 3 with sign - xor + = -.
     case("max.float", "max.xorsign.abs.f32 d32, a32, b32;", &[f(-3.0), f(2.0)], &[f(-3.0)]),
     // 9.7.3.13: 1/4. 1/-0 = -inf. Exact: 1/3 nearest, .rp above.

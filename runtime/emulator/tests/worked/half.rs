@@ -39,6 +39,9 @@ pub(crate) const CASES: &[Case] = &[
     case("min.half", "min.NaN.f16 d16, a16, b16;", &[0x7e00, 0x3c00], &[0x7fff]),
     case("min.half", "min.bf16x2 d32, a32, b32;", &[0x8000_4000, 0x0000_3f80], &[0x8000_3f80]),
     case("max.half", "max.f16x2 d32, a32, b32;", &[0x3c00_8000, 0x4000_0000], &[0x4000_0000]),
+    // .xorsign.abs: min(|-3|, |2|) = 2 (4000) with sign - xor + = -; NaN first where asked.
+    case("min.half", "min.xorsign.abs.f16 d16, a16, b16;", &[0xc200, 0x4000], &[0xc000]),
+    case("max.half", "max.NaN.xorsign.abs.bf16 d16, a16, b16;", &[0xbf80, 0x7fc0], &[0x7fff]),
     // 9.7.4.9: tanh inf = 1. 9.7.4.10: 2^2 = 4 (4400); bf16 2^-1 = 0.5 (3f00).
     case("tanh.approx.half", "tanh.approx.f16 d16, a16;", &[0x7c00], &[0x3c00]),
     case("tanh.approx.half", "tanh.approx.bf16x2 d32, a32;", &[0xff80_0000], &[0xbf80_0000]),
