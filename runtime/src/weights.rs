@@ -102,9 +102,12 @@ pub struct WeightsError {
 /// Lines of one kind that are shown before "and 12 more".
 const SHOWN: usize = 20;
 
+/// Whether a mismatch is of a kind.
+type Kind = fn(&Mismatch) -> bool;
+
 impl fmt::Display for WeightsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kinds: [(&str, fn(&Mismatch) -> bool); 4] = [
+        let kinds: [(&str, Kind); 4] = [
             ("missing", |m| matches!(m, Mismatch::Missing { .. })),
             ("unexpected", |m| matches!(m, Mismatch::Unexpected { .. })),
             ("of another shape", |m| matches!(m, Mismatch::Shape { .. })),

@@ -61,14 +61,25 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Ctrl-C asks for a stop; asked again, nothing is waited for.
+/// How long work may take to notice that it should stop.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(1500);
+
+/// Ctrl-C asks for a stop; asked again, or when nothing has stopped after a while, the process ends.
 fn interrupts(cancel: &Cancel, console: Console) {
     let asked = cancel.clone();
+    let end = |cancel: &Cancel| {
+        cancel.remove_unfinished();
+        std::process::exit(i32::from(Exit::Interrupted.code()));
+    };
     let set = ctrlc::set_handler(move || {
         if asked.request() {
-            asked.remove_unfinished();
-            std::process::exit(i32::from(Exit::Interrupted.code()));
+            end(&asked);
         }
+        let late = asked.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            end(&late);
+        });
     });
     if set.is_err() {
         console.note("note: Ctrl-C will end this at once");
