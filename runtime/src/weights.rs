@@ -182,7 +182,10 @@ impl Weights {
         for spec in declared {
             let Some(stored) = found.shift_remove(&spec.path) else {
                 // An array of no entries (`b` of a layer without a bias) has nothing to say.
-                let empty = spec.shape.contains(&0).then(|| Tensor::zeros(spec.dtype, spec.shape.clone(), &spec.path));
+                let empty = spec
+                    .shape
+                    .contains(&0)
+                    .then(|| Tensor::zeros(spec.dtype, spec.shape.clone(), &spec.path));
                 match empty {
                     Some(Ok(tensor)) => {
                         tensors.insert(spec.path.clone(), tensor);

@@ -75,5 +75,9 @@ fn links_between_pages_lead_somewhere() {
 fn the_readme_knows_its_own_length() {
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let shown = format!("f32[{}, 256]", text.len());
-    assert!(text.contains(&shown), "README.md is {} bytes long, so the run that it shows gives {shown}", text.len());
+    assert!(
+        text.contains(&shown),
+        "README.md is {} bytes long, so the run that it shows gives {shown}",
+        text.len()
+    );
 }

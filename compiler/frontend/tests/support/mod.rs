@@ -1,7 +1,13 @@
 //! Runs a file through the front end and the reference interpreter.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at surprises")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at surprises"
+)]
 
 use std::path::{Path, PathBuf};
 use tensc_frontend::SourceMap;
