@@ -23,6 +23,8 @@ pub(crate) struct Emitter {
     /// For names of loop variables and of tile axes whose extent mentions one.
     name_depths: HashMap<String, usize>,
     known: HashMap<String, TileId>,
+    /// Positions that run through `0..size`.
+    spans: Vec<(Dim, Dim)>,
     names: usize,
 }
 
@@ -49,6 +51,7 @@ impl Emitter {
             depths: Vec::new(),
             name_depths: HashMap::new(),
             known: HashMap::new(),
+            spans: Vec::new(),
             names: 0,
         }
     }
@@ -146,6 +149,30 @@ impl Emitter {
         let axis = self.kernel.axis_named(name)?;
         let (bound, extent) = self.kernel.tile_axis(axis)?;
         Some((axis, bound, extent))
+    }
+
+    /// Notes that a position runs through `0..size`.
+    pub(crate) fn span(&mut self, position: &Dim, size: &Dim) {
+        self.spans.push((position.clone(), size.clone()));
+    }
+
+    /// Whether an expression is never negative, and whether it is always below `size`, as far as that is known.
+    pub(crate) fn inside(&self, dim: &Dim, size: &Dim) -> (bool, bool) {
+        let (mut low, mut high) = (false, false);
+        if let Some((least, greatest)) = self.range(dim) {
+            low = least >= 0;
+            high = size.as_constant().is_some_and(|size| greatest < size);
+        }
+        for (position, extent) in &self.spans {
+            let first = dim - position;
+            let is_fixed = first.names().iter().all(|name| self.kernel.sizes.iter().any(|s| **s == **name));
+            if is_fixed {
+                let end = &first + extent;
+                low |= is_natural(&first);
+                high |= is_natural(&(size - &end));
+            }
+        }
+        (low, high)
     }
 
     /// Least and greatest value of an expression, where it is a sum over axes of known extent.
@@ -522,6 +549,16 @@ impl Emitter {
         }
         results
     }
+}
+
+/// Whether an expression over sizes is a sum of products of sizes, and so not negative.
+fn is_natural(dim: &Dim) -> bool {
+    dim.terms().all(|(atoms, (numerator, denominator))| {
+        let plain = |(atom, exponent): &(tensc_ir::dim::Atom, i32)| {
+            matches!(atom, tensc_ir::dim::Atom::Var(_)) && *exponent > 0
+        };
+        numerator >= 0 && denominator == 1 && atoms.iter().all(plain)
+    })
 }
 
 /// `min(bound, size - bound * piece)`: what is left for this piece of an axis.

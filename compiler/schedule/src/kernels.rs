@@ -164,6 +164,7 @@ fn positions(reader: &mut Reader<'_, '_>, shape: &[Dim], tiles: &Shape) -> Vec<I
         let size = reader.em.size(size);
         let (bound, piece) = match (choice, grid) {
             (Choice::Grid, Some(position)) => {
+                reader.em.span(&position, &size);
                 idx.push(Ix::at(position));
                 continue;
             }
@@ -172,12 +173,14 @@ fn positions(reader: &mut Reader<'_, '_>, shape: &[Dim], tiles: &Shape) -> Vec<I
             (Choice::Grid | Choice::Pieces(_), None) => (1, Dim::default()),
         };
         let extent = match choice {
-            Choice::Whole(_) => size,
+            Choice::Whole(_) => size.clone(),
             Choice::Grid | Choice::Pieces(_) => rest(&size, bound, &piece),
         };
         let axis = reader.em.axis(bound, &extent, &taken);
         taken.insert(reader.em.axis_name(axis));
-        idx.push(Ix::at(&(&dim(bound) * &piece) + &reader.em.position(axis)));
+        let position = &(&dim(bound) * &piece) + &reader.em.position(axis);
+        reader.em.span(&position, &size);
+        idx.push(Ix::at(position));
     }
     idx
 }
@@ -271,7 +274,30 @@ fn tile_shape(scope: &Scope<'_>, values: &[ValueId]) -> Shape {
                 let size = operand(0).and_then(|ty| ty.shape.get(*axis)).and_then(known);
                 shape.depth = shape.depth.max(size.unwrap_or(1));
             }
-            _ => {}
+            Op::Input(_)
+            | Op::Const(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Keep { .. }
+            | Op::Draw { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => {}
         }
     });
     if shape.rows {

@@ -2,12 +2,18 @@
 //!
 //! - a contraction of complex operands becomes contractions of their parts: `re(a b) = re(a) re(b) - im(a) im(b)`;
 //! - labels that one operand has alone are summed before; a contraction that sums nothing, or multiplies vectors row by row, is elementwise;
+//! - a readout of a recurrence that sums over its state moves into the body;
 //! - a running sum along a long axis is the recurrence `c[t] = c[t-1] + x[t]`.
 //!
 //! Slices at run-time positions say here that they must be inside.
 
+mod absorb;
+mod copy;
+
 use crate::ScheduleError;
 use crate::index::known;
+use absorb::absorb;
+use copy::Copier;
 use tensc_ir::{
     BinaryOp, Builder, Constant, Contraction, DType, Dim, Direction, Graph, Node, Op, Rec, RecState,
     ReduceKind, Repeat, Require, Type, TypeError, UnaryOp, ValueId,
@@ -24,67 +30,52 @@ impl From<TypeError> for ScheduleError {
 
 /// The graph in fewer kinds of ops.
 pub(crate) fn legalize(graph: &Graph) -> Result<Graph, ScheduleError> {
-    let mut cx = Legalizer { builder: Builder::new(graph.name.clone()), map: Vec::new() };
-    cx.map = vec![ValueId(u32::MAX); graph.values.len()];
-    let inputs: Vec<ValueId> = graph.inputs.iter().map(|input| cx.builder.input(input.clone())).collect();
-    for (require, message) in &graph.requires {
-        cx.builder.require(require.clone(), message.clone());
-    }
+    let graph = absorb(graph.clone())?;
+    let mut cx = Legalizer { copier: Copier::new(&graph) };
     for node in &graph.nodes {
-        let results = match &node.op {
-            Op::Input(n) => inputs.get(*n as usize).map(|v| vec![*v]).unwrap_or_default(),
-            _ => cx.node(node)?,
-        };
-        for (old, new) in node.results.iter().zip(results) {
-            if let Some(slot) = cx.map.get_mut(old.0 as usize) {
-                *slot = new;
-            }
+        if !matches!(node.op, Op::Input(_)) {
+            let results = cx.node(node)?;
+            cx.copier.replace(node, &results);
         }
     }
-    let outputs = graph.outputs.iter().map(|(name, value)| (name.clone(), cx.mapped(*value))).collect();
-    Ok(cx.builder.finish(outputs))
+    Ok(cx.copier.finish())
 }
 
-struct Legalizer {
-    builder: Builder,
-    map: Vec<ValueId>,
+struct Legalizer<'g> {
+    copier: Copier<'g>,
 }
 
-impl Legalizer {
-    fn mapped(&self, value: ValueId) -> ValueId {
-        self.map.get(value.0 as usize).copied().unwrap_or(value)
-    }
-
+impl Legalizer<'_> {
     fn node(&mut self, node: &Node) -> Result<Vec<ValueId>, ScheduleError> {
-        let operands: Vec<ValueId> = node.operands.iter().map(|v| self.mapped(*v)).collect();
+        let operands: Vec<ValueId> = self.copier.operands(node);
         let one = |value: ValueId| Ok(vec![value]);
         match (&node.op, operands.as_slice()) {
             (Op::Contract(contraction), [a, b]) => one(self.contract(contraction, *a, *b)?),
             (Op::Unary(UnaryOp::Re), [x]) => one(self.part(*x, false)?),
             (Op::Unary(UnaryOp::Im), [x]) => one(self.part(*x, true)?),
             (Op::Cumsum { axis }, [x]) => {
-                let size = self.builder.ty(*x).shape.get(*axis).and_then(known);
+                let size = self.copier.builder.ty(*x).shape.get(*axis).and_then(known);
                 if size.is_some_and(|n| n <= SHORT) {
                     return one(self.push(node.op.clone(), &operands)?);
                 }
                 one(self.running_sum(*x, *axis)?)
             }
             (Op::Slice { axis, start, len }, [x]) => {
-                let size = self.builder.ty(*x).shape.get(*axis).cloned().unwrap_or_default();
+                let size = self.copier.builder.ty(*x).shape.get(*axis).cloned().unwrap_or_default();
                 self.require_inside(start, len, &size);
                 one(self.push(node.op.clone(), &operands)?)
             }
             (Op::Rec(rec), _) => {
                 let body = self.body(&rec.body)?;
                 let op = Op::Rec(Box::new(Rec { body, ..(**rec).clone() }));
-                Ok(self.builder.push_many(op, &operands, node.origin)?)
+                Ok(self.copier.builder.push_many(op, &operands, node.origin)?)
             }
             (Op::Repeat(repeat), _) => {
                 let body = self.body(&repeat.body)?;
                 let op = Op::Repeat(Box::new(Repeat { body, ..(**repeat).clone() }));
-                Ok(self.builder.push_many(op, &operands, node.origin)?)
+                Ok(self.copier.builder.push_many(op, &operands, node.origin)?)
             }
-            _ => Ok(self.builder.push_many(node.op.clone(), &operands, node.origin)?),
+            _ => Ok(self.copier.builder.push_many(node.op.clone(), &operands, node.origin)?),
         }
     }
 
@@ -92,13 +83,13 @@ impl Legalizer {
     fn body(&mut self, body: &Graph) -> Result<Graph, ScheduleError> {
         let mut body = legalize(body)?;
         for (require, message) in std::mem::take(&mut body.requires) {
-            self.builder.require(require, message);
+            self.copier.builder.require(require, message);
         }
         Ok(body)
     }
 
     fn push(&mut self, op: Op, operands: &[ValueId]) -> Result<ValueId, ScheduleError> {
-        Ok(self.builder.push(op, operands, None)?)
+        Ok(self.copier.builder.push(op, operands, None)?)
     }
 
     fn require_inside(&mut self, start: &Dim, len: &Dim, size: &Dim) {
@@ -106,19 +97,19 @@ impl Legalizer {
         if (size - &end).as_constant().is_some_and(|rest| rest >= 0) {
             return;
         }
-        let known = self.builder.graph().requires.iter().any(|(require, _)| match require {
+        let known = self.copier.builder.graph().requires.iter().any(|(require, _)| match require {
             Require::AtMost(left, right) => *left == end && right == size,
             Require::Whole(_) | Require::Equal(..) => false,
         });
         if !known {
             let message = format!("entries up to `{end}` are read of an axis of size `{size}`");
-            self.builder.require(Require::AtMost(end, size.clone()), message);
+            self.copier.builder.require(Require::AtMost(end, size.clone()), message);
         }
     }
 
     /// `c[t] = c[t-1] + x[t]`.
     fn running_sum(&mut self, x: ValueId, axis: usize) -> Result<ValueId, ScheduleError> {
-        let ty = self.builder.ty(x).clone();
+        let ty = self.copier.builder.ty(x).clone();
         let length = ty.shape.get(axis).cloned().unwrap_or_default();
         let mut entry = ty;
         entry.shape.remove(axis.min(entry.shape.len().saturating_sub(1)));
@@ -136,15 +127,15 @@ impl Legalizer {
             states: vec![RecState { line: 0, depth: 1 }],
             body: body.finish(vec![("c".to_owned(), sum)]),
         };
-        let zeros = self.builder.zeros(&entry)?;
-        let results = self.builder.push_many(Op::Rec(Box::new(rec)), &[x, zeros], None)?;
+        let zeros = self.copier.builder.zeros(&entry)?;
+        let results = self.copier.builder.push_many(Op::Rec(Box::new(rec)), &[x, zeros], None)?;
         results.first().copied().ok_or_else(|| ScheduleError::Malformed("a `rec` without results".to_owned()))
     }
 
     // Complex numbers.
 
     fn op(&self, value: ValueId) -> Option<(Op, Vec<ValueId>)> {
-        let graph = self.builder.graph();
+        let graph = self.copier.builder.graph();
         let node = graph.values.get(value.0 as usize)?.node;
         let node = graph.nodes.get(node.0 as usize)?;
         match &node.op {
@@ -152,7 +143,29 @@ impl Legalizer {
             op @ (Op::Binary(_) | Op::Unary(_) | Op::Cast(_) | Op::Const(_)) => {
                 Some((op.clone(), node.operands.clone()))
             }
-            _ => None,
+            Op::Input(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Select
+            | Op::Reduce { .. }
+            | Op::Cumsum { .. }
+            | Op::Contract(_)
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Keep { .. }
+            | Op::Draw { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => None,
         }
     }
 
@@ -161,25 +174,25 @@ impl Legalizer {
         match self.known_part(value, imaginary)? {
             Some(part) => Ok(part),
             None => {
-                let ty = Type::new(DType::F32, self.builder.ty(value).shape.clone());
-                Ok(self.builder.zeros(&ty)?)
+                let ty = Type::new(DType::F32, self.copier.builder.ty(value).shape.clone());
+                Ok(self.copier.builder.zeros(&ty)?)
             }
         }
     }
 
     /// One part of a complex value; nothing where it is zero.
     fn known_part(&mut self, value: ValueId, imaginary: bool) -> Result<Option<ValueId>, ScheduleError> {
-        let shape = self.builder.ty(value).shape.clone();
+        let shape = self.copier.builder.ty(value).shape.clone();
         match self.op(value) {
             Some((Op::Binary(BinaryOp::Complex), operands)) => {
                 let part = operands.get(usize::from(imaginary)).copied();
                 match part {
-                    Some(part) => Ok(Some(self.builder.broadcast_to(part, &shape)?)),
+                    Some(part) => Ok(Some(self.copier.builder.broadcast_to(part, &shape)?)),
                     None => Ok(None),
                 }
             }
             Some((Op::Cast(DType::C64), operands)) => match operands.first() {
-                Some(x) if !self.builder.ty(*x).dtype.is_complex() => {
+                Some(x) if !self.copier.builder.ty(*x).dtype.is_complex() => {
                     if imaginary {
                         return Ok(None);
                     }
@@ -192,7 +205,7 @@ impl Legalizer {
                 if part == 0.0 {
                     return Ok(None);
                 }
-                Ok(Some(self.builder.constant(DType::F32, part)?))
+                Ok(Some(self.copier.builder.constant(DType::F32, part)?))
             }
             _ => self.plain_part(value, imaginary),
         }
@@ -211,7 +224,7 @@ impl Legalizer {
         a: ValueId,
         b: ValueId,
     ) -> Result<ValueId, ScheduleError> {
-        if !self.builder.ty(a).dtype.is_complex() {
+        if !self.copier.builder.ty(a).dtype.is_complex() {
             return self.real_contract(contraction, a, b);
         }
         let (a_re, a_im) = (self.known_part(a, false)?, self.known_part(a, true)?);
@@ -232,7 +245,7 @@ impl Legalizer {
             (ri, ir) => ri.or(ir),
         };
         let ty = |this: &Self| {
-            let sizes = sizes_of(contraction, this.builder.ty(a), this.builder.ty(b));
+            let sizes = sizes_of(contraction, this.copier.builder.ty(a), this.copier.builder.ty(b));
             Type::new(DType::F32, sizes)
         };
         match (re, im) {
@@ -241,11 +254,11 @@ impl Legalizer {
                 let zeros = ty(self);
                 let re = match re {
                     Some(re) => re,
-                    None => self.builder.zeros(&zeros)?,
+                    None => self.copier.builder.zeros(&zeros)?,
                 };
                 let im = match im {
                     Some(im) => im,
-                    None => self.builder.zeros(&zeros)?,
+                    None => self.copier.builder.zeros(&zeros)?,
                 };
                 self.push(Op::Binary(BinaryOp::Complex), &[re, im])
             }
@@ -260,7 +273,7 @@ impl Legalizer {
     ) -> Result<ValueId, ScheduleError> {
         // f16 is no type of products.
         let (mut a, mut b) = (a, b);
-        if self.builder.ty(a).dtype == DType::F16 {
+        if self.copier.builder.ty(a).dtype == DType::F16 {
             a = self.push(Op::Cast(DType::F32), &[a])?;
             b = self.push(Op::Cast(DType::F32), &[b])?;
         }
@@ -275,14 +288,14 @@ impl Legalizer {
             return self.push(Op::Contract(Contraction { left, right, result }), &[a, b]);
         }
         // Elementwise, over the result's axes and then the summed ones.
-        let dtype = self.builder.ty(a).dtype;
+        let dtype = self.copier.builder.ty(a).dtype;
         if matches!(dtype, DType::BF16) {
             a = self.push(Op::Cast(DType::F32), &[a])?;
             b = self.push(Op::Cast(DType::F32), &[b])?;
         }
         let all: Vec<u8> = result.iter().chain(&summed).copied().collect();
         let whole = Contraction { left: left.clone(), right: right.clone(), result: all.clone() };
-        let shape = sizes_of(&whole, self.builder.ty(a), self.builder.ty(b));
+        let shape = sizes_of(&whole, self.copier.builder.ty(a), self.copier.builder.ty(b));
         let (a, b) = (self.spread(a, &left, &all, &shape)?, self.spread(b, &right, &all, &shape)?);
         let product = self.push(Op::Binary(BinaryOp::Mul), &[a, b])?;
         if summed.is_empty() {

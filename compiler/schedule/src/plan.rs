@@ -250,7 +250,31 @@ impl Planner<'_, '_> {
         let along_rows = match &node.op {
             Op::Reduce { axes, .. } => *axes == [last],
             Op::Cumsum { axis } => *axis == last,
-            _ => false,
+            Op::Input(_)
+            | Op::Const(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Contract(_)
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Keep { .. }
+            | Op::Draw { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => false,
         };
         let short = operand.shape.last().is_some_and(fits_tile);
         let rows = along_rows && short && operand.shape == root.shape;
@@ -375,7 +399,28 @@ fn must_be_stored(scope: &Scope<'_>, node: &Node) -> bool {
             let from = node.operands.first().map(|x| scope.ty(*x).dtype);
             matches!(to, DType::BF16 | DType::F16) && from != Some(*to)
         }
-        _ => false,
+        Op::Input(_)
+        | Op::Const(_)
+        | Op::DimValue(_)
+        | Op::Iota { .. }
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Select
+        | Op::Reduce { .. }
+        | Op::Cumsum { .. }
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Broadcast { .. }
+        | Op::Slice { .. }
+        | Op::Concat { .. }
+        | Op::Pad { .. }
+        | Op::Flip { .. }
+        | Op::Gather { .. }
+        | Op::Shift { .. }
+        | Op::Conv { .. }
+        | Op::Last { .. }
+        | Op::Keep { .. }
+        | Op::Draw { .. } => false,
     }
 }
 
@@ -402,6 +447,32 @@ fn operand_parts(scope: &Scope<'_>, node: &Node, parts: [bool; 2]) -> [bool; 2] 
         {
             parts
         }
-        _ => [true; 2],
+        Op::Input(_)
+        | Op::Const(_)
+        | Op::DimValue(_)
+        | Op::Iota { .. }
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Select
+        | Op::Cast(_)
+        | Op::Reduce { .. }
+        | Op::Cumsum { .. }
+        | Op::Contract(_)
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Broadcast { .. }
+        | Op::Slice { .. }
+        | Op::Concat { .. }
+        | Op::Pad { .. }
+        | Op::Flip { .. }
+        | Op::Gather { .. }
+        | Op::Shift { .. }
+        | Op::Conv { .. }
+        | Op::Fft { .. }
+        | Op::Last { .. }
+        | Op::Keep { .. }
+        | Op::Draw { .. }
+        | Op::Rec(_)
+        | Op::Repeat(_) => [true; 2],
     }
 }

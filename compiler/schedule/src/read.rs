@@ -221,7 +221,29 @@ impl<'s, 'g> Reader<'s, 'g> {
             (Op::Contract(contraction), [a, b]) => self.contract(at, contraction, *a, *b, idx),
             (Op::Conv { axis }, [x, w]) => self.conv(at, *x, *w, *axis, idx),
             (Op::Cumsum { axis }, [x]) => self.cumsum(at, *x, *axis, idx),
-            (op, _) => Err(ScheduleError::unsupported(op, node.origin)),
+            (op @ (Op::Fft { .. } | Op::Keep { .. } | Op::Draw { .. } | Op::Rec(_) | Op::Repeat(_)), _) => {
+                Err(ScheduleError::unsupported(op, node.origin))
+            }
+            (
+                op @ (Op::Unary(_)
+                | Op::Binary(_)
+                | Op::Select
+                | Op::Cast(_)
+                | Op::Reduce { .. }
+                | Op::Cumsum { .. }
+                | Op::Contract(_)
+                | Op::Reshape { .. }
+                | Op::Transpose { .. }
+                | Op::Broadcast { .. }
+                | Op::Slice { .. }
+                | Op::Pad { .. }
+                | Op::Flip { .. }
+                | Op::Gather { .. }
+                | Op::Shift { .. }
+                | Op::Conv { .. }
+                | Op::Last { .. }),
+                operands,
+            ) => Err(ScheduleError::Malformed(format!("`{}` of {} operands", op.name(), operands.len()))),
         }
     }
 

@@ -140,7 +140,30 @@ impl<'g> Scheduler<'g> {
                 }
                 Ok(())
             }
-            _ => {
+            Op::Input(_)
+            | Op::Const(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce { .. }
+            | Op::Cumsum { .. }
+            | Op::Contract(_)
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Last { .. }
+            | Op::Keep { .. }
+            | Op::Draw { .. } => {
                 for value in made {
                     let place = self.home_for(at, plan, *value);
                     steps.main.extend(self.compute(at, &[(*value, place)])?);
@@ -177,7 +200,28 @@ impl<'g> Scheduler<'g> {
             Op::Unary(UnaryOp::Re) => operand(0).and_then(|place| place.part(false)),
             Op::Unary(UnaryOp::Im) => operand(0).and_then(|place| place.part(true)),
             Op::Unary(UnaryOp::Detach) => operand(0),
-            _ => None,
+            Op::Unary(_)
+            | Op::Const(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Binary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce { .. }
+            | Op::Cumsum { .. }
+            | Op::Contract(_)
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Keep { .. }
+            | Op::Draw { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => None,
         };
         if seen.is_some() || !assume || crate::plan::is_view(&node.op) {
             return seen;

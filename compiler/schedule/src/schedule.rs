@@ -48,7 +48,31 @@ impl ScheduleError {
         let why = match op {
             Op::Draw { .. } => "random draws belong to initial weights, which are interpreted",
             Op::Keep { .. } => "random masks are not compiled yet; run it with `--device reference`",
-            _ => "it is read inside a kernel, where only its whole result exists",
+            Op::Input(_)
+            | Op::Const(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce { .. }
+            | Op::Cumsum { .. }
+            | Op::Contract(_)
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => "it is read inside a kernel, where only its whole result exists",
         };
         Self::Unsupported { op: op.name(), why, origin }
     }

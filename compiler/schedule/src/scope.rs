@@ -141,7 +141,30 @@ fn facts(graph: &Graph, inputs: &[Fact]) -> Vec<Fact> {
         let mut fact = match &node.op {
             Op::Input(n) => inputs.get(*n as usize).copied().unwrap_or(Fact::VARYING),
             Op::Keep { .. } | Op::Draw { .. } => Fact::VARYING,
-            _ => Fact::FIXED,
+            Op::Const(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce { .. }
+            | Op::Cumsum { .. }
+            | Op::Contract(_)
+            | Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Broadcast { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => Fact::FIXED,
         };
         for operand in &node.operands {
             fact = fact.and(facts.get(operand.0 as usize).copied().unwrap_or(Fact::VARYING));
@@ -176,7 +199,26 @@ fn is_static(graph: &Graph, node: &Node) -> bool {
             !reads_time && body.nodes.iter().all(|node| is_static(body, node))
         }
         Op::Repeat(repeat) => repeat.body.nodes.iter().all(|node| is_static(&repeat.body, node)),
-        _ => true,
+        Op::Input(_)
+        | Op::Const(_)
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Select
+        | Op::Cast(_)
+        | Op::Reduce { .. }
+        | Op::Cumsum { .. }
+        | Op::Contract(_)
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Broadcast { .. }
+        | Op::Concat { .. }
+        | Op::Flip { .. }
+        | Op::Gather { .. }
+        | Op::Shift { .. }
+        | Op::Conv { .. }
+        | Op::Last { .. }
+        | Op::Keep { .. }
+        | Op::Draw { .. } => true,
     };
     attributes && node.results.iter().all(|v| ty(graph, *v).shape.iter().all(|size| known(size).is_some()))
 }

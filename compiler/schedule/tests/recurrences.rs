@@ -323,3 +323,48 @@ fn layers_are_a_loop_and_their_weights_are_prepared() {
         agree(&graph);
     }
 }
+
+#[test]
+fn a_readout_that_sums_over_the_state_is_a_line_of_it() {
+    for axis in [0, 1] {
+        let mut make = Make::new("readout");
+        let mut shape = vec![n(5), n(7)];
+        let u = make.argument("u", f32(&[t(), n(5)]));
+        let q = make.argument("q", f32(&[t(), n(7)]));
+        let a = make.param("a", c64(&[n(5), n(7)]));
+        let b = make.param("b", c64(&[n(5), n(7)]));
+        let start = zeros(&mut make, &c64(&shape));
+        shape.insert(axis, t());
+        let wide: Vec<usize> = if axis == 0 { vec![0, 1] } else { vec![1, 0] };
+        let drive = if axis == 0 { u } else { make.op(Op::Transpose { perm: wide }, &[u]) };
+        let axes = if axis == 0 { vec![0, 1] } else { vec![0, 1] };
+        let drive = make.op(Op::Broadcast { shape: shape.clone(), axes }, &[drive]);
+        let place = (t(), axis, Direction::Forward);
+        let h = rec(&mut make, place, &[drive], &[a], &[start], &[(0, 1)], |m, _, s, x, k| {
+            let half = m.number(0.5);
+            let half = m.cast(DType::C64, half);
+            let kept = m.mul(k[0], s[0]);
+            let kept = m.mul(kept, half);
+            let x = m.cast(DType::C64, x[0]);
+            vec![m.add(kept, x)]
+        });
+        let b = if axis == 0 { b } else { make.op(Op::Reshape { shape: vec![n(5), n(1), n(7)] }, &[b]) };
+        let weighted = make.mul(h[0], b);
+        let sum = make.reduce(ReduceKind::Sum, &[2], weighted);
+        let y = make.unary(UnaryOp::Re, sum);
+        let re = make.unary(UnaryOp::Re, h[0]);
+        let looked_up = make.einsum(if axis == 0 { "abc,ac->ab" } else { "bac,ac->ba" }, re, q);
+        let y = make.add(y, looked_up);
+        let graph = make.done(&[y, h[1]]);
+        let program = support::program(&graph);
+        let states = program
+            .buffers
+            .iter()
+            .filter(|b| b.kind == tensc_program::BufferKind::Scratch && b.shape.len() == 3);
+        // A constant with an axis for time itself stays outside.
+        if axis == 0 {
+            assert_eq!(states.count(), 0, "{program}");
+        }
+        agree(&graph);
+    }
+}

@@ -319,7 +319,9 @@ impl<'s, 'g> Reader<'s, 'g> {
         };
         if known(size).is_some_and(|n| n <= bound) {
             let axis_id = self.new_axis(walk, bound, size);
-            set(positions, axis, Ix::at(self.em.position(axis_id)));
+            let position = self.em.position(axis_id);
+            self.em.span(&position, size);
+            set(positions, axis, Ix::at(position));
             walk.tiles.push((axis_id, Dim::default()));
             let result = self.walk(walk, axis + 1, positions, term);
             walk.tiles.pop();
@@ -329,10 +331,12 @@ impl<'s, 'g> Reader<'s, 'g> {
         let piece = self.em.begin_loop("r", pieces(&size, bound), false);
         let origin = &piece * &dim(bound);
         if bound == 1 {
+            self.em.span(&piece, &size);
             set(positions, axis, Ix::at(piece));
         } else {
             let axis_id = self.new_axis(walk, bound, &rest(&size, bound, &piece));
             let position = &origin + &self.em.position(axis_id);
+            self.em.span(&position, &size);
             set(positions, axis, Ix::at(position));
             walk.tiles.push((axis_id, origin.clone()));
         }

@@ -34,14 +34,14 @@ impl Reader<'_, '_> {
 
     /// Whether a position is in `0..size`; nothing where it always is.
     pub(super) fn in_range(&mut self, ix: &Ix, size: &Dim) -> Option<TileId> {
-        let (low, high) = match (ix.gathered.is_empty(), self.em.range(&ix.affine)) {
-            (true, Some((low, high))) => (low >= 0, size.as_constant().is_some_and(|size| high < size)),
-            _ => (false, false),
+        let size = self.em.size(size);
+        let (low, high) = match ix.gathered.is_empty() {
+            true => self.em.inside(&ix.affine, &size),
+            false => (false, false),
         };
         if low && high {
             return None;
         }
-        let size = self.em.size(size);
         let number = self.em.number(ix);
         let above = (!low).then(|| {
             let zero = self.em.constant(Element::I32, 0.0);

@@ -74,6 +74,7 @@ impl<'g> Scheduler<'g> {
         }
         let extent = reader.em.size(&rec.length);
         let reverse = rec.direction == Direction::Backward;
+        reader.em.span(&time, &extent);
         reader.em.begin_named_loop(TIME.to_owned(), extent, reverse);
         let mut carried = Vec::new();
         for (n, (line, start)) in starts.iter().enumerate() {
@@ -162,7 +163,8 @@ impl<'a> Axes<'a> {
             match lanes.kind(class) {
                 Kind::Whole => {}
                 Kind::Grid => {
-                    let position = reader.em.grid("i", size);
+                    let position = reader.em.grid("i", size.clone());
+                    reader.em.span(&position, &size);
                     let along = Along { ix: Ix::at(position.clone()), origin: position, len: 1 };
                     axes.of_class.insert(class, along);
                 }
@@ -188,13 +190,16 @@ impl<'a> Axes<'a> {
         }
         if let Some((class, size, count, piece)) = lanes_at {
             let origin = &dim(count) * &piece;
+            let whole = size.clone();
             let (bound, extent) = match known(&size) {
                 Some(n) if n <= count => (n.max(1), size),
                 Some(_) | None => (count, rest(&size, count, &piece)),
             };
             let taken = axes.names();
             let axis = reader.em.axis(bound, &extent, &taken);
-            let ix = Ix::at(&origin + &reader.em.position(axis));
+            let position = &origin + &reader.em.position(axis);
+            reader.em.span(&position, &whole);
+            let ix = Ix::at(position);
             axes.of_class.insert(class, Along { ix, origin, len: bound });
         }
         axes
@@ -228,7 +233,9 @@ impl<'a> Axes<'a> {
         let mut all = self.names();
         all.extend(taken.iter().cloned());
         let axis = reader.em.axis(bound, &size, &all);
-        let along = Along { ix: Ix::at(reader.em.position(axis)), origin: Dim::default(), len: bound };
+        let position = reader.em.position(axis);
+        reader.em.span(&position, &size);
+        let along = Along { ix: Ix::at(position), origin: Dim::default(), len: bound };
         if let Some(class) = class {
             self.of_class.entry(class).or_insert_with(|| along.clone());
         }

@@ -106,7 +106,27 @@ fn fits_kernel(body: &Graph, node: &Node) -> bool {
             let from = node.operands.first().map(|x| ty(body, *x).dtype);
             !matches!(to, DType::BF16 | DType::F16) || from == Some(*to)
         }
-        _ => true,
+        Op::Input(_)
+        | Op::Const(_)
+        | Op::DimValue(_)
+        | Op::Iota { .. }
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Select
+        | Op::Reduce { .. }
+        | Op::Cumsum { .. }
+        | Op::Contract(_)
+        | Op::Reshape { .. }
+        | Op::Transpose { .. }
+        | Op::Broadcast { .. }
+        | Op::Slice { .. }
+        | Op::Concat { .. }
+        | Op::Pad { .. }
+        | Op::Flip { .. }
+        | Op::Gather { .. }
+        | Op::Shift { .. }
+        | Op::Conv { .. }
+        | Op::Last { .. } => true,
     }
 }
 

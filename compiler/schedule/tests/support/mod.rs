@@ -1,7 +1,11 @@
-//! Runs a graph twice, as the f64 interpreter and as the scheduled program in its interpreter, and compares.
+//! Runs a graph three times, in the f64 interpreter, as the scheduled program in its interpreter and as machine code, and compares.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+mod machine;
+
+use machine::Machine;
 use std::sync::Arc;
+use tensc_cpu::{CpuOptions, CpuProgram};
 use tensc_ir::{
     Array, BinaryOp, Builder, Constant, Contraction, DType, Data, Dim, Direction, Graph, Input, Op, Rec,
     RecState, ReduceKind, Role, Sizes, Type, UnaryOp, ValueId, Verified,
@@ -303,9 +307,11 @@ pub fn agree_from(graph: &Verified<Graph>, lengths: &[i64], position: i64) {
     let text = program.to_string();
     let program =
         tensc_program::verify(program).unwrap_or_else(|error| panic!("{error}\n{}\n{text}", **graph));
+    let code = tensc_cpu::compile(&program, &CpuOptions::default())
+        .unwrap_or_else(|error| panic!("{error:?}\n{text}"));
     for length in lengths {
         for batch in [1, 3] {
-            compare(graph, &program, &text, (*length, position), batch);
+            compare(graph, (&program, &code), &text, (*length, position), batch);
         }
     }
 }
@@ -317,7 +323,7 @@ pub fn agree(graph: &Verified<Graph>) {
 
 fn compare(
     graph: &Verified<Graph>,
-    program: &tensc_program::Verified<Program>,
+    (program, code): (&tensc_program::Verified<Program>, &CpuProgram),
     text: &str,
     (length, position): (i64, i64),
     batch: usize,
@@ -365,40 +371,50 @@ fn compare(
             BufferKind::Prepared | BufferKind::StateStart { .. } | BufferKind::Scratch => {}
         }
     }
+    let mut compiled = arrays.clone();
     for part in [Part::Prepare, Part::Main] {
         tensc_program::interpret(program, part, &mut arrays, &sizes)
             .unwrap_or_else(|error| panic!("{error} at T {length}, batch {batch}\n{}\n{text}", **graph));
     }
-    for (output, n) in results.into_iter().enumerate() {
-        let buffer = &program.buffers[n];
-        let found = numbers_of(&arrays[n], buffer.dtype);
-        let wanted: Vec<f64> = if buffer.varies {
-            expected.iter().flat_map(|outputs| numbers(&outputs[output])).collect()
-        } else {
-            numbers(&expected[0][output])
-        };
-        let tolerance = match buffer.dtype {
-            DType::BF16 => 1e-2,
-            DType::F16 => 2e-3,
-            DType::F64 => 1e-12,
-            DType::F32 | DType::C64 => 2e-5,
-            DType::I32 | DType::U8 | DType::Bool => 0.0,
-        };
-        let place = format!("output {output}, T {length}, batch {batch}\n{}\n{text}", **graph);
-        assert_eq!(found.len(), wanted.len(), "{place}");
-        let mut difference = 0.0;
-        let mut reference = 0.0;
-        for (a, b) in found.iter().zip(&wanted) {
-            if b.is_nan() || b.is_infinite() || a.is_nan() || a.is_infinite() {
-                assert!(a == b || (a.is_nan() && b.is_nan()), "{a} for {b}: {place}");
-                continue;
-            }
-            difference += (a - b) * (a - b);
-            reference += b * b;
+    let mut machine = Machine { program, code, arrays: &mut compiled, failure: None };
+    machine.run(&program.prepare, &sizes);
+    machine.run(&program.main, &sizes);
+    assert_eq!(machine.failure, None, "{text}");
+    for (who, arrays) in [("interpreter", &arrays), ("machine code", &compiled)] {
+        for (output, n) in results.iter().enumerate() {
+            let buffer = &program.buffers[*n];
+            let place = format!("{who}, output {output}, T {length}, batch {batch}\n{}\n{text}", **graph);
+            let wanted: Vec<f64> = if buffer.varies {
+                expected.iter().flat_map(|outputs| numbers(&outputs[output])).collect()
+            } else {
+                numbers(&expected[0][output])
+            };
+            close(&numbers_of(&arrays[*n], buffer.dtype), &wanted, buffer.dtype, &place);
         }
-        assert!(
-            difference.sqrt() <= tolerance * reference.sqrt() + 1e-30_f64.max(tolerance * 1e-6),
-            "{found:?}\nfor\n{wanted:?}\n{place}"
-        );
     }
+}
+
+fn close(found: &[f64], wanted: &[f64], dtype: DType, place: &str) {
+    let tolerance = match dtype {
+        DType::BF16 => 1e-2,
+        DType::F16 => 2e-3,
+        DType::F64 => 1e-12,
+        DType::F32 | DType::C64 => 2e-5,
+        DType::I32 | DType::U8 | DType::Bool => 0.0,
+    };
+    assert_eq!(found.len(), wanted.len(), "{place}");
+    let mut difference = 0.0;
+    let mut reference = 0.0;
+    for (a, b) in found.iter().zip(wanted) {
+        if b.is_nan() || b.is_infinite() || a.is_nan() || a.is_infinite() {
+            assert!(a == b || (a.is_nan() && b.is_nan()), "{a} for {b}: {place}");
+            continue;
+        }
+        difference += (a - b) * (a - b);
+        reference += b * b;
+    }
+    assert!(
+        difference.sqrt() <= tolerance * reference.sqrt() + 1e-30_f64.max(tolerance * 1e-6),
+        "{found:?}\nfor\n{wanted:?}\n{place}"
+    );
 }
