@@ -196,7 +196,7 @@ pub fn assembly(program: &Verified<Program>, options: &CpuOptions) -> Result<Str
         context.set_disasm(true);
         match context.compile(module.isa(), &mut ControlPlane::default()) {
             Ok(code) => Ok(code.vcode.clone().unwrap_or_default()),
-            Err(error) => Err(error.inner.into()),
+            Err(error) => Err(Box::new(error.inner.into())),
         }
     })
 }
@@ -204,7 +204,7 @@ pub fn assembly(program: &Verified<Program>, options: &CpuOptions) -> Result<Str
 fn listing(
     program: &Verified<Program>,
     options: &CpuOptions,
-    show: impl Fn(&JITModule, &mut Context) -> Result<String, ModuleError>,
+    show: impl Fn(&JITModule, &mut Context) -> Result<String, Box<ModuleError>>,
 ) -> Result<String, CpuError> {
     let (isa, machine) = machine(options.features)?;
     let (mut module, functions) = module(isa)?;
@@ -213,7 +213,7 @@ fn listing(
     for (n, kernel) in program.kernels.iter().enumerate() {
         build(kernel, &mut module, &functions, machine, &mut context, &mut builder);
         let shown = show(&module, &mut context)
-            .map_err(|source| CpuError::Code { kernel: kernel.name.clone(), source: Box::new(source) })?;
+            .map_err(|source| CpuError::Code { kernel: kernel.name.clone(), source })?;
         text.push_str(&format!("; k{n} {:?}\n{shown}\n", kernel.name));
     }
     Ok(text)

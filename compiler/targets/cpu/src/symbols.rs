@@ -89,8 +89,11 @@ extern "C" fn half_bits(x: f32) -> i32 {
     i32::from(half::f16::from_f32(x).to_bits())
 }
 
+/// Where a function is; asked for only when code is linked.
+pub(crate) type Address = fn() -> *const u8;
+
 /// Every function by name. The names without suffix are those that Cranelift itself calls where the machine lacks an instruction.
-pub(crate) const SYMBOLS: &[(&str, Signature, fn() -> *const u8)] = &[
+pub(crate) const SYMBOLS: &[(&str, Signature, Address)] = &[
     ("exp_f32", Signature::F32, || exp_f32 as *const u8),
     ("log_f32", Signature::F32, || log_f32 as *const u8),
     ("tanh_f32", Signature::F32, || tanh_f32 as *const u8),

@@ -3,6 +3,8 @@
 //! A reduced argument and a polynomial each; polynomials after S. Moshier's Cephes, those of erf after N. Juffa. What is measured over every f32 is in
 //! `bench/results/cpu-maths.md`.
 
+#![expect(clippy::excessive_precision, reason = "coefficients stand as their source prints them")]
+
 mod erf;
 mod exponential;
 mod logarithm;

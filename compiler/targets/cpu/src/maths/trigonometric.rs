@@ -1,5 +1,7 @@
 //! sin and cos: the argument less a multiple of pi/2 in three parts; arguments beyond 100,000 by a call for each.
 
+#![expect(clippy::indexing_slicing, reason = "functions of one operand get exactly one")]
+
 use super::{ROUND, polynomial};
 use crate::emit::Emit;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
