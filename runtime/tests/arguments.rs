@@ -1,5 +1,13 @@
 //! What users hand in, against what an entry declares.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::path::{Path, PathBuf};
 use tensc_ir::{DType, Type, parse_dim};
 use tensc_runtime::arguments::{Hint, bind};

@@ -2,6 +2,13 @@
 //!
 //! The kernels are written by hand here, so that the executor is tested apart from every target.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 #![expect(unsafe_code, reason = "stands in for compiled code")]
 
 use indexmap::IndexMap;
