@@ -1,5 +1,11 @@
 //! What an output may depend on: nothing later, and nothing of its batch mates.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
 
 use std::collections::BTreeMap;
 use tensc_tests::array::{Array, Data};

@@ -1,5 +1,11 @@
 //! The listings of README and docs: every block marked `seq` is a file that checks, and its test blocks pass.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
 
 use std::path::PathBuf;
 use tensc_tests::binary::{root, tensc};

@@ -1,5 +1,11 @@
 //! Every built-in, operator, index form and shape of recurrence gives what NumPy gives, on every device.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
 
 use tensc_frontend::check::{Group, builtins};
 use tensc_tests::compare::{KERNEL, close};

@@ -1,5 +1,11 @@
 //! What an example's header says that it prints, it prints.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
 
 use tensc_tests::binary::{root, tensc};
 use tensc_tests::parallel::check_all;

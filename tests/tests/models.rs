@@ -1,5 +1,11 @@
 //! The examples compute what NumPy computes from the published formulas, and are as different as their authors' versions.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
 
 use std::collections::BTreeMap;
 use tensc_tests::array::{Array, read_safetensors};

@@ -1,7 +1,13 @@
 //! Random well-typed programs: Cranelift and the interpreter agree, and pieces agree with the whole.
 //!
 //! `TENSC_PROGRAMS=1000 cargo test -p tensc-tests --test random -- --nocapture` tries more and prints what they were made of.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test reports"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
