@@ -30,7 +30,11 @@ impl Emit<'_, '_> {
         }
     }
 
+    /// A sequential loop: in groups of lanes, else unrolled, else with its tiles in memory.
     fn repeat(&mut self, inst: &Inst, inner: &Loop) {
+        if let Some(lanes) = self.lanes(inner) {
+            return self.repeat_in_lanes(inner, &lanes);
+        }
         let Some(registers) = self.registers(inst, inner) else { return self.repeat_in_memory(inst, inner) };
         let Some(whole) = registers.whole else { return self.repeat_in_registers(inst, inner, &registers) };
         let scalars: Vec<TileId> =
@@ -53,7 +57,7 @@ impl Emit<'_, '_> {
     }
 
     /// Assigns carried tiles with axes, place by place.
-    fn assign(&mut self, pairs: impl Iterator<Item = (TileId, TileId)>) {
+    pub(super) fn assign(&mut self, pairs: impl Iterator<Item = (TileId, TileId)>) {
         for mut nest in carry(pairs, self.kernel) {
             self.plan.order(&mut nest);
             self.nest(&nest);

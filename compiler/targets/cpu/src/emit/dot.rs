@@ -1,7 +1,6 @@
 //! Products of tiles: blocks of four rows and two vectors of columns are held in registers along the contracted axis.
 
 use super::{Cell, Coord, Emit};
-use crate::plan::{bound, known_extent};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use tensc_program::{AxisId, Element, Inst, TileId, TileOp};
 
@@ -32,9 +31,7 @@ impl Emit<'_, '_> {
             let other = &emit.plan.tile(other).axes;
             emit.plan.tile(one).axes.iter().rev().copied().find(|n| n != axis && !other.contains(n))
         };
-        let large = |emit: &Self, axis: &AxisId| {
-            known_extent(emit.kernel, *axis).unwrap_or_else(|| bound(emit.kernel, *axis)) >= 4
-        };
+        let large = |emit: &Self, axis: &AxisId| emit.plan.extent_at_most(*axis) >= 4;
         let (of_a, of_b) = (only(self, *a, *b), only(self, *b, *a));
         let vectors = tile.element == Element::F32;
         let columns = [of_b, of_a].into_iter().flatten().find(|axis| vectors && large(self, axis));
@@ -58,7 +55,7 @@ impl Emit<'_, '_> {
         let Some(axis) = product.rows else { return self.columns(product, &[cell.clone()]) };
         let (zero, extent) = (self.int(0), self.extent(axis));
         let whole = self.below_multiple(zero, extent, ROWS);
-        let known = known_extent(self.kernel, axis);
+        let known = self.plan.known_extent(axis);
         if known.is_none_or(|extent| extent as i64 >= ROWS) {
             self.for_each(zero, whole, ROWS, |emit, at| {
                 let cells: Vec<Cell> = (0..ROWS)
@@ -81,7 +78,7 @@ impl Emit<'_, '_> {
     fn columns(&mut self, product: &Product, rows: &[Cell]) {
         let Some(axis) = product.columns else { return self.block_of(product, rows) };
         let (mut from, extent) = (self.int(0), self.extent(axis));
-        let known = known_extent(self.kernel, axis).map(|extent| extent as i64);
+        let known = self.plan.known_extent(axis).map(|extent| extent as i64);
         for (step, vector) in [(4 * VECTORS, true), (4, true), (1, false)] {
             let larger = if step == 1 { 4 } else { 8 };
             let needed = match known {

@@ -11,6 +11,7 @@ mod block;
 mod cell;
 mod control;
 mod dot;
+mod lanes;
 mod memory;
 mod nest;
 mod ops;

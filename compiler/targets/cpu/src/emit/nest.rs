@@ -2,8 +2,8 @@
 
 use super::reduce::reductions;
 use super::{Cell, Coord, Emit};
+use crate::plan::bound;
 use crate::plan::group::{Nest, Root};
-use crate::plan::{bound, known_extent};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use tensc_ir::Dim;
 use tensc_program::{AxisId, CheckId, TileOp};
@@ -11,7 +11,7 @@ use tensc_program::{AxisId, CheckId, TileOp};
 impl Emit<'_, '_> {
     /// The extent of an axis, between 0 and its bound.
     pub(super) fn extent(&mut self, axis: AxisId) -> Value {
-        if let Some(known) = known_extent(self.kernel, axis) {
+        if let Some(known) = self.plan.known_extent(axis) {
             return self.int(known as i64);
         }
         let extent: Dim = self.kernel.tile_axis(axis).map(|(_, extent)| extent.clone()).unwrap_or_default();
@@ -108,7 +108,7 @@ impl Emit<'_, '_> {
         body: &mut dyn FnMut(&mut Self, &Cell),
     ) {
         let zero = self.int(0);
-        let known = known_extent(self.kernel, axis);
+        let known = self.plan.known_extent(axis);
         let whole = self.below_multiple(zero, extent, 4);
         self.for_each(zero, whole, 4, |emit, at| body(emit, &cell.with(axis, Coord::At(at), true)));
         if known.is_none_or(|extent| extent % 4 != 0) {

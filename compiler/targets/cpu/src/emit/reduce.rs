@@ -3,8 +3,8 @@
 //! The order of a sum depends on the shape only. Along the vector axis there are four vectors of four partial sums, combined in order, then the rest one by one.
 
 use super::{Cell, Coord, Emit};
+use crate::plan::bound;
 use crate::plan::group::{Nest, Root};
-use crate::plan::{bound, known_extent};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use tensc_ir::BinaryOp;
@@ -178,7 +178,7 @@ impl Emit<'_, '_> {
             from = to;
         }
         let to = self.below_multiple(from, extent, 4);
-        let known = known_extent(self.kernel, axis);
+        let known = self.plan.known_extent(axis);
         if known.is_none_or(|extent| extent % (4 * WIDTH as usize) >= 4 || bound(self.kernel, axis) < 16) {
             partial = self.fold(from, to, 4, &partial, |emit, at, sums| {
                 emit.reduce_cell(nest, all, &cell.with(axis, Coord::At(at), true), at, sums)

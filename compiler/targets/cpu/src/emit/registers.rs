@@ -4,8 +4,8 @@
 //! loads, stores and reductions.
 
 use super::{Cell, Coord, Emit};
+use crate::plan::bound;
 use crate::plan::tree::is_elementwise;
-use crate::plan::{bound, known_extent};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value};
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ impl Emit<'_, '_> {
         }
         let mut whole: Option<Value> = None;
         for axis in axes {
-            if known_extent(self.kernel, axis).is_some() {
+            if self.plan.known_extent(axis).is_some() {
                 continue;
             }
             // An extent that changes from turn to turn is no question for before the loop.
@@ -103,32 +103,21 @@ impl Emit<'_, '_> {
 
     /// The axis with unit stride in most loads and stores; ties go to the last.
     fn vector_of(&self, inner: &Loop, axes: &[AxisId]) -> Option<AxisId> {
-        let extent =
-            |axis: AxisId| known_extent(self.kernel, axis).unwrap_or_else(|| bound(self.kernel, axis));
-        let votes = |axis: AxisId| {
-            let mut votes = 0_i64;
-            for inst in &inner.body.insts {
-                if let TileOp::Load { index, .. } | TileOp::Store { index, .. } = &inst.op {
-                    votes += match self.plan.unit_stride(index, axis) {
-                        Some(true) => 1,
-                        Some(false) => -1,
-                        None => 0,
-                    };
-                }
-            }
-            votes
-        };
-        axes.iter().copied().filter(|axis| extent(*axis) >= 4).max_by_key(|axis| (votes(*axis), *axis))
+        let extent = |axis: AxisId| self.plan.extent_at_most(axis);
+        axes.iter()
+            .copied()
+            .filter(|axis| extent(*axis) >= 4)
+            .max_by_key(|axis| (self.votes(inner, *axis), *axis))
     }
 
     fn chunk_count(&self, axis: AxisId, vector: Option<AxisId>) -> usize {
-        let extent = known_extent(self.kernel, axis).unwrap_or_else(|| bound(self.kernel, axis));
+        let extent = self.plan.extent_at_most(axis);
         if vector == Some(axis) { extent / 4 + extent % 4 } else { extent }
     }
 
     /// The places along an axis: first position, and whether it is four.
     pub(super) fn chunks(&self, axis: AxisId) -> Vec<(i64, bool)> {
-        let extent = known_extent(self.kernel, axis).unwrap_or_else(|| bound(self.kernel, axis)) as i64;
+        let extent = self.plan.extent_at_most(axis) as i64;
         let vectors = if self.unrolled_vector == Some(axis) { extent / 4 } else { 0 };
         let four = (0..vectors).map(|n| (4 * n, true));
         four.chain((4 * vectors..extent).map(|n| (n, false))).collect()

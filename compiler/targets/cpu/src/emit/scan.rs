@@ -1,7 +1,6 @@
 //! Scans and triangular solves: sequential along one axis, in vectors along another.
 
 use super::{Cell, Coord, Emit};
-use crate::plan::{bound, known_extent};
 use cranelift_codegen::ir::{InstBuilder, Value};
 use tensc_ir::BinaryOp;
 use tensc_program::{AxisId, Element, Inst, TileOp};
@@ -12,9 +11,7 @@ impl Emit<'_, '_> {
         if element != Element::F32 {
             return None;
         }
-        let large = |axis: &AxisId| {
-            known_extent(self.kernel, *axis).unwrap_or_else(|| bound(self.kernel, *axis)) >= 4
-        };
+        let large = |axis: &AxisId| self.plan.extent_at_most(*axis) >= 4;
         axes.iter().rev().copied().find(|axis| *axis != sequential && large(axis))
     }
 

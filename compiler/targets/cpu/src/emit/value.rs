@@ -79,10 +79,10 @@ impl Emit<'_, '_> {
             }
             TileOp::Rename { value, from, to } => self.eval(*value, &cell.renamed(*from, *to)),
             TileOp::Reduce { op, axis, value } => self.reduce_in_registers(*op, *axis, *value, cell),
+            TileOp::Dot { axis, a, b } => self.dot_in_registers(*axis, *a, *b, tile.element, cell),
             // Statements of their own; the verifier lets no use of them come before.
             TileOp::Store { .. }
             | TileOp::Scan { .. }
-            | TileOp::Dot { .. }
             | TileOp::TriangularSolve { .. }
             | TileOp::Check { .. }
             | TileOp::Loop(_) => self.constant(tile.element, 0.0),

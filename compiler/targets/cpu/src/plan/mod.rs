@@ -21,7 +21,8 @@ pub(crate) use group::{Nest, Root, Statement};
 
 use cost::Uses;
 use std::collections::HashMap;
-use tensc_program::{AxisId, Block, Element, Index, Inst, Kernel, Tile, TileId, TileOp};
+use tensc_ir::Sizes;
+use tensc_program::{AxisId, AxisKind, Block, Element, Index, Inst, Kernel, Tile, TileId, TileOp};
 use tree::Tree;
 
 /// Where a tile with axes is found.
@@ -67,6 +68,8 @@ pub(crate) struct Plan<'k> {
     pub(crate) locals: Vec<usize>,
     /// Bytes of scratch memory.
     pub(crate) scratch: usize,
+    /// Extents of tile axes that are known when compiling.
+    known: Vec<Option<usize>>,
 }
 
 /// The first bytes of scratch memory are zeros that masked loads read instead.
@@ -96,6 +99,7 @@ impl<'k> Plan<'k> {
             blocks: HashMap::new(),
             locals: Vec::new(),
             scratch: SAFE_BYTES,
+            known: (0..kernel.axes.len()).map(|n| known_extent(kernel, AxisId(n as u32))).collect(),
         };
         for local in &kernel.locals {
             let at = plan.allocate(local.len * stored_bytes(local.element));
@@ -194,7 +198,7 @@ impl<'k> Plan<'k> {
             *votes.entry(axis).or_insert(0) += if unit { weight } else { -weight };
         });
         let argmax = nest.roots.iter().any(Root::is_argmax);
-        let candidates = nest.axes.iter().copied().filter(|axis| extent_at_most(self.kernel, *axis) >= 4);
+        let candidates = nest.axes.iter().copied().filter(|axis| self.extent_at_most(*axis) >= 4);
         let candidates = candidates.filter(|axis| !argmax || Some(*axis) != nest.reduced);
         candidates.max_by_key(|axis| {
             let last = nest.axes.last() == Some(axis);
@@ -205,6 +209,15 @@ impl<'k> Plan<'k> {
                 *axis,
             )
         })
+    }
+
+    /// The extent of an axis where it is known when compiling.
+    pub(crate) fn known_extent(&self, axis: AxisId) -> Option<usize> {
+        self.known[axis.0 as usize]
+    }
+
+    pub(crate) fn extent_at_most(&self, axis: AxisId) -> usize {
+        self.known_extent(axis).unwrap_or_else(|| bound(self.kernel, axis))
     }
 
     pub(crate) fn tile(&self, id: TileId) -> &'k Tile {
@@ -240,13 +253,23 @@ pub(crate) fn bound(kernel: &Kernel, axis: AxisId) -> usize {
     kernel.tile_axis(axis).map_or(1, |(bound, _)| bound)
 }
 
-/// The extent where it is known when compiling.
-pub(crate) fn known_extent(kernel: &Kernel, axis: AxisId) -> Option<usize> {
-    let (bound, extent) = kernel.tile_axis(axis)?;
-    let extent = extent.as_constant()?.max(0);
-    Some(bound.min(usize::try_from(extent).unwrap_or(0)))
-}
+/// Points of a grid axis over which an extent is evaluated to see whether it changes.
+const MAX_POINTS: i64 = 256;
 
-fn extent_at_most(kernel: &Kernel, axis: AxisId) -> usize {
-    known_extent(kernel, axis).unwrap_or_else(|| bound(kernel, axis))
+/// The extent where it is known when compiling: a number, or an expression of one grid axis with the same value at all its points.
+fn known_extent(kernel: &Kernel, axis: AxisId) -> Option<usize> {
+    let (bound, extent) = kernel.tile_axis(axis)?;
+    let clamped = |extent: i64| bound.min(usize::try_from(extent).unwrap_or(0));
+    if let Some(extent) = extent.as_constant() {
+        return Some(clamped(extent));
+    }
+    let names = extent.names();
+    let [name] = names.as_slice() else { return None };
+    let AxisKind::Grid { extent: points } = &kernel.axes[kernel.axis_named(name)?.0 as usize].kind else {
+        return None;
+    };
+    let points = points.as_constant().filter(|points| (1..=MAX_POINTS).contains(points))?;
+    let mut values = (0..points).map(|n| extent.eval(&Sizes::from([(name.clone(), n)])).ok().map(clamped));
+    let first = values.next()??;
+    values.all(|value| value == Some(first)).then_some(first)
 }
