@@ -210,3 +210,41 @@ fn locals_transpose_and_shift() {
 }"#;
     run(text, &[200, 9, 200, 20], &[0, 1, 4, 5, 9, 12], Tolerance::Relative(1e-5));
 }
+
+#[test]
+fn a_small_state_per_lane() {
+    // Independent lanes with a state of 4 numbers each, reduced every turn.
+    for reverse in ["", " reverse"] {
+        let text = r#"kernel "state per lane" (read dt: f32, read a: f32, read b: f32, read first: f32, write y: f32, write last: f32) sizes(N) {
+    grid i < 2
+    tile n <= 4 < 4
+    tile d <= 40 < N
+    %0 = load first[160 * i + 4 * d + n] : f32[n, d]
+    %1 = load a[4 * d + n] : f32[n, d]
+    %2 = loop t < max(N, 0)REVERSE carry(%3: f32[n, d] = %0) : f32[n, d] {
+        %4 = load dt[1600 * i + 40 * t + d] : f32[d]
+        %5 = softplus %4 : f32[d]
+        %6 = mul %5, %1 : f32[n, d]
+        %7 = sigmoid %6 : f32[n, d]
+        %8 = mul %7, %3 : f32[n, d]
+        %9 = load b[4 * t + n] : f32[n]
+        %10 = mul %5, %9 : f32[n, d]
+        %11 = add %8, %10 : f32[n, d]
+        %12 = dot n %11, %9 : f32[d]
+        %13 = reduce max n %11 : f32[d]
+        %14 = add %12, %13 : f32[d]
+        %15 = lt %14, %5 : bool[d]
+        store y[1600 * i + 40 * t + d], %14
+        yield %11
+    }
+    store last[160 * i + 4 * d + n], %2
+}"#;
+        let text = text.replace("REVERSE", reverse);
+        run(
+            &text,
+            &[3200, 160, 160, 320, 3200, 320],
+            &[-1, 0, 1, 2, 3, 4, 5, 9, 16, 31, 40],
+            Tolerance::Relative(1e-4),
+        );
+    }
+}
