@@ -4,8 +4,9 @@
 //! allow it; sequences join the rows where the right operand is the same for all of them. What does not fold is walked by a loop around the call.
 
 use crate::ScheduleError;
-use crate::index::{is_one, known};
+use crate::index::{is_one, known, product};
 use crate::place::{Parts, Place, Spot};
+use crate::region::Steps;
 use crate::schedule::Scheduler;
 use crate::scope::{Scope, ScopeId};
 use tensc_ir::{Contraction, DType, Dim, Node, Op, ValueId};
@@ -13,6 +14,8 @@ use tensc_program::{BATCH, BufferRef, Call, Gemm, Step};
 
 /// Products below this many columns and this depth are left to a kernel.
 const SMALL: usize = 8;
+/// Right operands of this many entries are laid out for the product.
+const LARGE: usize = 1 << 14;
 
 /// Whether a contraction is worth a library call: a product of f32 (or bf16) matrices with rows and columns.
 pub(crate) fn fits(scope: &Scope<'_>, node: &Node) -> bool {
@@ -54,20 +57,23 @@ impl Scheduler<'_> {
         contraction: &Contraction,
         operands: &[ValueId],
         place: &Place,
-    ) -> Result<Vec<Step>, ScheduleError> {
+        steps: &mut Steps,
+    ) -> Result<(), ScheduleError> {
         let [a, b] = operands else {
             return Err(ScheduleError::Malformed("a contraction of other than two operands".to_owned()));
         };
-        let mut steps = Vec::new();
-        let mut left = self.array(at, *a, &mut steps)?;
-        let mut right = self.array(at, *b, &mut steps)?;
+        let mut left = self.array(at, *a, &mut steps.main)?;
+        let mut right = self.array(at, *b, &mut steps.main)?;
+        if let Some(packed) = self.packed(at, *b, contraction, &right, &mut steps.prepare)? {
+            right = packed;
+        }
         let summed = |label: &u8| !contraction.result.contains(label);
         let depth = axes(contraction, [&left, &right, place], &|label| summed(label));
         if folded(&depth).0.len() > 0 {
             // The summed axes lie apart: copies in which they are neighbours, in the same order.
             let order: Vec<u8> = contraction.left.iter().copied().filter(summed).collect();
-            left = self.gathered(at, *a, &contraction.left, &order, &mut steps)?;
-            right = self.gathered(at, *b, &contraction.right, &order, &mut steps)?;
+            left = self.gathered(at, *a, &contraction.left, &order, &mut steps.main)?;
+            right = self.gathered(at, *b, &contraction.right, &order, &mut steps.main)?;
         }
         let places = [&left, &right, place];
         let depth = axes(contraction, places, &|label| summed(label));
@@ -127,8 +133,40 @@ impl Scheduler<'_> {
             let variable = variable.as_var().unwrap_or("?").to_owned();
             step = Step::Loop { variable, count: axis.size, reverse: false, body: vec![step] };
         }
-        steps.push(step);
-        Ok(steps)
+        steps.main.push(step);
+        Ok(())
+    }
+
+    /// A copy, made by prepare, of a right operand that depends on weights alone and lies column by column: products read rows of it, which are neighbours in
+    /// the copy. Small ones fit a cache either way.
+    fn packed(
+        &mut self,
+        at: ScopeId,
+        value: ValueId,
+        contraction: &Contraction,
+        place: &Place,
+        steps: &mut Vec<Step>,
+    ) -> Result<Option<Place>, ScheduleError> {
+        let (fact, ty) = (self.scope(at).fact(value), self.scope(at).ty(value));
+        let Some(prepare) = self.scope(at).prepare.filter(|_| fact.fixed) else { return Ok(None) };
+        let labels = &contraction.right;
+        let (columns, depth): (Vec<usize>, Vec<usize>) = (0..labels.len())
+            .partition(|axis| labels.get(*axis).is_some_and(|label| contraction.result.contains(label)));
+        let shared = |axis: &usize| labels.get(*axis).is_some_and(|label| contraction.left.contains(label));
+        let large = known(&product(&ty.shape)).is_some_and(|n| n >= LARGE);
+        let column_stride = columns.last().and_then(|axis| place.strides.get(*axis));
+        if !large || columns.iter().any(shared) || column_stride.is_none_or(is_one) {
+            return Ok(None);
+        }
+        let order: Vec<usize> = depth.into_iter().chain(columns).collect();
+        let shape: Vec<Dim> = order.iter().filter_map(|axis| ty.shape.get(*axis).cloned()).collect();
+        let back: Vec<usize> =
+            (0..order.len()).filter_map(|axis| order.iter().position(|other| *other == axis)).collect();
+        let scopes = [at, prepare];
+        let name = format!("packed {}", self.value_name(at, value));
+        let [here, there] = self.prepared_places(scopes, &name, ty.dtype, &shape, [true; 2]);
+        steps.extend(self.compute_elsewhere(prepare, value, &there.transpose(&back))?);
+        Ok(Some(here.transpose(&back)))
     }
 
     /// A copy of an operand with the labels `last` as its last axes.

@@ -7,7 +7,7 @@ use crate::plan::{Plan, Role, plan};
 use crate::product;
 use crate::schedule::Scheduler;
 use crate::scope::{Binding, Fact, Position, ScopeId};
-use tensc_ir::{Dim, Node, Op, UnaryOp, ValueId};
+use tensc_ir::{DType, Dim, Node, Op, UnaryOp, ValueId};
 use tensc_program::{BufferId, BufferKind, Step};
 
 /// Steps of both programs.
@@ -69,30 +69,37 @@ impl<'g> Scheduler<'g> {
             if plan.role(value) != Role::Prepared || self.scope(at).home(value).is_some() {
                 continue;
             }
-            let layers = self.scope(at).layers.clone();
             let ty = self.scope(at).ty(value);
-            let shape: Vec<Dim> =
-                layers.iter().map(|layer| dim(layer.count)).chain(ty.shape.iter().cloned()).collect();
             let name = format!("prepared {}", self.value_name(at, value));
-            let stacked =
-                self.inner_place(&name, &BufferKind::Prepared, ty.dtype, &shape, false, plan.parts(value));
-            for scope in [at, prepare] {
-                let place = self
-                    .scope(scope)
-                    .layers
-                    .iter()
-                    .fold(stacked.clone(), |place, layer| place.index(0, &layer.variable));
-                if scope == at {
-                    self.scope_mut(at).set_home(value, place);
-                } else {
-                    targets.push((value, place));
-                }
-            }
+            let [here, there] =
+                self.prepared_places([at, prepare], &name, ty.dtype, &ty.shape, plan.parts(value));
+            self.scope_mut(at).set_home(value, here);
+            targets.push((value, there));
         }
         if targets.is_empty() {
             return Ok(Vec::new());
         }
         Ok(self.region(prepare, &targets)?.main)
+    }
+
+    /// Memory that prepare writes and main reads: an array for each layer, as a scope and its prepare scope see it.
+    pub(crate) fn prepared_places(
+        &mut self,
+        scopes: [ScopeId; 2],
+        name: &str,
+        dtype: DType,
+        shape: &[Dim],
+        parts: [bool; 2],
+    ) -> [Place; 2] {
+        let [at, _] = scopes;
+        let layers = self.scope(at).layers.iter().map(|layer| dim(layer.count));
+        let stacked: Vec<Dim> = layers.chain(shape.iter().cloned()).collect();
+        let kind = BufferKind::Prepared;
+        let place = self.inner_place(name, &kind, dtype, &stacked, false, parts);
+        scopes.map(|scope| {
+            let layers = &self.scope(scope).layers;
+            layers.iter().fold(place.clone(), |place, layer| place.index(0, &layer.variable))
+        })
     }
 
     /// The word of the op that makes a value, for names of buffers.
@@ -135,8 +142,7 @@ impl<'g> Scheduler<'g> {
             Op::Contract(contraction) if product::fits(self.scope(at), node) => {
                 for value in made {
                     let place = self.home_for(at, plan, *value);
-                    let more = self.product(at, contraction, &node.operands, &place)?;
-                    steps.main.extend(more);
+                    self.product(at, contraction, &node.operands, &place, steps)?;
                 }
                 Ok(())
             }

@@ -350,3 +350,18 @@ fn losses() {
     let total = make.reduce(ReduceKind::Sum, &[0], picked);
     agree(&make.done(&[total]));
 }
+
+#[test]
+fn a_transposed_weight_is_laid_out_by_prepare() {
+    let mut make = Make::new("head");
+    let x = make.argument("x", f32(&[t(), n(96)]));
+    let w = make.param("w", f32(&[n(200), n(96)]));
+    let tokens = make.argument("tokens", i32(&[t()]));
+    let rows = make.op(Op::Gather { batch: 0 }, &[w, tokens]);
+    let x = make.add(x, rows);
+    let y = make.einsum("ab,cb->ac", x, w);
+    let graph = make.done(&[y]);
+    let program = support::program(&graph);
+    assert_eq!(program.prepare.len(), 1, "{program}");
+    agree(&graph);
+}
