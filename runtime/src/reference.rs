@@ -1,7 +1,7 @@
 //! The reference device: every sequence of a call through the f64 interpreter, alone and whole.
 //!
 //! It takes the same calls as [`Session`](crate::Session) and gives results of the same types, so that the two can be compared entry by entry. A graph that was made to carry
-//! state ([`tensc_ir::stream`]) has it carried from call to call here as there.
+//! state ([`tensc_ir::stream()`]) has it carried from call to call here as there.
 
 use crate::Cancel;
 use crate::execute::{Call, ExecError, Outcome, State};

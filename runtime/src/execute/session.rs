@@ -1,6 +1,6 @@
 //! A program with its weights, ready for calls.
 //!
-//! [`Session::new`] stacks the weights as the program wants them and runs prepare. [`Session::run`] cuts a call into pieces ([`tiles`](super::tiles)), plans each
+//! [`Session::new`] stacks the weights as the program wants them and runs prepare. [`Session::run`] cuts a call into pieces (`tiles`), plans each
 //! shape of piece once, and runs them with the state carried from piece to piece; the state at the end can start the next call.
 
 #![expect(unsafe_code, reason = "runs compiled code on the buffers that this module owns")]

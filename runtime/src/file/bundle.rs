@@ -99,7 +99,7 @@ impl Bundle {
 /// Writes a bundle.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn save(
     path: &Path,
     manifest: serde_json::Value,

@@ -1,7 +1,7 @@
 //! NumPy's `.npy`: one array, versions 1 to 3, in and out.
 //!
 //! Source: `numpy/lib/format.py`. A header `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }` is a Python literal of which
-//! [`header`] reads exactly this form. Bytes that the file has as we need them are used where they are mapped; others are converted:
+//! `header` reads exactly this form. Bytes that the file has as we need them are used where they are mapped; others are converted:
 //! column-major order, the other byte order, and the integers that the language does not have, where every entry fits `i32`.
 
 mod header;
@@ -217,7 +217,7 @@ impl Walk {
 /// Writes an array, version 1.0 (its header is plain ASCII and short).
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn save(path: &Path, tensor: &Tensor, cancel: &Cancel) -> Result<(), WriteError> {
     write(path, cancel, |to| write_to(to, tensor))
 }

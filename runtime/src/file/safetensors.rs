@@ -207,7 +207,7 @@ fn truth_values(storage: Storage) -> Storage {
 /// Writes arrays, in this order; the data begins at a multiple of 64.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn save(
     path: &Path,
     tensors: &IndexMap<String, Tensor>,

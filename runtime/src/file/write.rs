@@ -88,7 +88,7 @@ pub fn write(
 /// Writes these bytes whole or not at all.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_bytes(path: &Path, cancel: &Cancel, bytes: &[u8]) -> Result<(), WriteError> {
     write(path, cancel, |to| to.write_all(bytes))
 }
