@@ -52,7 +52,7 @@ impl Emit<'_, '_> {
     }
 
     fn rows(&mut self, product: &Product, cell: &Cell) {
-        let Some(axis) = product.rows else { return self.columns(product, &[cell.clone()]) };
+        let Some(axis) = product.rows else { return self.columns(product, std::slice::from_ref(cell)) };
         let (zero, extent) = (self.int(0), self.extent(axis));
         let whole = self.below_multiple(zero, extent, ROWS);
         let known = self.plan.known_extent(axis);
