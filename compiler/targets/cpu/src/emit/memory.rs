@@ -160,6 +160,13 @@ impl Emit<'_, '_> {
         if contiguous {
             let (address, _) = self.address(pointer, stored, index, cell);
             let Some(mask) = mask else { return self.load_four(stored, flags, address) };
+            if !self.is_vector(mask) {
+                // One truth value for all four: they are read, from a safe place where it is false.
+                let address = self.b.ins().select(mask, address, self.scratch);
+                let value = self.load_four(stored, flags, address);
+                let zero = self.zero_like(value);
+                return self.pick(mask, value, zero);
+            }
             let whole = self.all(mask);
             let emitted = self.branch(
                 whole,
@@ -210,7 +217,7 @@ impl Emit<'_, '_> {
         addresses: &[Value],
         mask: Option<Value>,
     ) -> Value {
-        const { assert!(SAFE_BYTES >= 8) };
+        const { assert!(SAFE_BYTES >= 16) };
         let mut lanes = Vec::new();
         for (lane, address) in addresses.iter().enumerate() {
             let mask = mask.map(|mask| self.lane_condition(mask, lane));

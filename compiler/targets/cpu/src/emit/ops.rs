@@ -71,9 +71,14 @@ impl Emit<'_, '_> {
         }
     }
 
-    /// Whether all of four truth values hold, as one.
+    /// Whether all of four truth values hold, as one: by the sign bits of their masks.
     pub(crate) fn all(&mut self, mask: Value) -> Value {
-        if self.is_vector(mask) { self.b.ins().vall_true(mask) } else { mask }
+        if !self.is_vector(mask) {
+            return mask;
+        }
+        let bits = self.b.ins().vhigh_bits(types::I32, mask);
+        let all = self.b.ins().iconst(types::I32, 0b1111);
+        self.b.ins().icmp(IntCC::Equal, bits, all)
     }
 
     pub(crate) fn reinterpret(&mut self, ty: Type, value: Value) -> Value {

@@ -9,23 +9,58 @@ use cranelift_codegen::ir::{InstBuilder, Value, types};
 const LN2_HIGH: f32 = 0.693_359_375;
 const LN2_LOW: f32 = -2.121_944_4e-4;
 
-/// `x = n ln 2 + r`, a polynomial in r, times 2^n in two steps, so that results below the normal range are right.
+/// Results for arguments up to this size are in the normal range.
+const NORMAL: f32 = 87.0;
+
+/// `x = n ln 2 + r`, a polynomial in r, times 2^n.
 pub(super) fn exp(emit: &mut Emit, x: Value) -> Value {
+    let (limit, magnitude) = (emit.float(NORMAL, x), emit.b.ins().fabs(x));
+    let normal = emit.compare(FloatCC::LessThanOrEqual, magnitude, limit);
+    let all_normal = emit.all(normal);
+    let value = emit.branch(
+        all_normal,
+        |emit| {
+            let (p, shifted) = reduced(emit, x);
+            let (int, float) =
+                if emit.is_vector(x) { (types::I32X4, types::F32X4) } else { (types::I32, types::F32) };
+            // The low bits of the shifted argument are n; nothing else is left of it when they stand at the exponent.
+            let shift = emit.b.ins().iconst(types::I32, 23);
+            let bits = emit.reinterpret(int, shifted);
+            let n = emit.b.ins().ishl(bits, shift);
+            let p = emit.reinterpret(int, p);
+            let scaled = emit.b.ins().iadd(p, n);
+            vec![emit.reinterpret(float, scaled)]
+        },
+        |emit| vec![exp_of_any(emit, x)],
+    );
+    value.first().copied().unwrap_or(x)
+}
+
+/// Also results below the normal range, infinite ones and NaN: 2^n in two steps.
+fn exp_of_any(emit: &mut Emit, x: Value) -> Value {
     // Beyond these the result is infinite or 0 anyway; NaN is on neither side.
     let (high, low) = (emit.float(89.0, x), emit.float(-104.5, x));
     let above = emit.compare(FloatCC::GreaterThan, x, high);
     let below = emit.compare(FloatCC::LessThan, x, low);
     let x = emit.pick(above, high, x);
     let x = emit.pick(below, low, x);
-
-    let (round, log2e) = (emit.float(ROUND, x), emit.float(std::f32::consts::LOG2_E, x));
-    let shifted = emit.multiply_add(x, log2e, round);
-    let n = emit.b.ins().fsub(shifted, round);
+    let (p, shifted) = reduced(emit, x);
     let int = if emit.is_vector(x) { types::I32X4 } else { types::I32 };
     let bits = emit.reinterpret(int, shifted);
     let round_bits = emit.word(ROUND.to_bits(), x);
     let exponent = emit.b.ins().isub(bits, round_bits);
+    let shift = emit.b.ins().iconst(types::I32, 1);
+    let first = emit.b.ins().sshr(exponent, shift);
+    let second = emit.b.ins().isub(exponent, first);
+    let p = times_power_of_two(emit, p, first);
+    times_power_of_two(emit, p, second)
+}
 
+/// `e^r`, and `n` added to [`ROUND`].
+fn reduced(emit: &mut Emit, x: Value) -> (Value, Value) {
+    let (round, log2e) = (emit.float(ROUND, x), emit.float(std::f32::consts::LOG2_E, x));
+    let shifted = emit.multiply_add(x, log2e, round);
+    let n = emit.b.ins().fsub(shifted, round);
     let (minus_high, minus_low) = (emit.float(-LN2_HIGH, x), emit.float(-LN2_LOW, x));
     let r = emit.multiply_add(n, minus_high, x);
     let r = emit.multiply_add(n, minus_low, r);
@@ -37,13 +72,7 @@ pub(super) fn exp(emit: &mut Emit, x: Value) -> Value {
     let square = emit.b.ins().fmul(r, r);
     let p = emit.multiply_add(p, square, r);
     let one = emit.float(1.0, x);
-    let p = emit.b.ins().fadd(p, one);
-
-    let shift = emit.b.ins().iconst(types::I32, 1);
-    let first = emit.b.ins().sshr(exponent, shift);
-    let second = emit.b.ins().isub(exponent, first);
-    let p = times_power_of_two(emit, p, first);
-    times_power_of_two(emit, p, second)
+    (emit.b.ins().fadd(p, one), shifted)
 }
 
 fn times_power_of_two(emit: &mut Emit, x: Value, n: Value) -> Value {
