@@ -3,6 +3,7 @@
 //! - a contraction of complex operands becomes contractions of their parts: `re(a b) = re(a) re(b) - im(a) im(b)`;
 //! - labels that one operand has alone are summed before; a contraction that sums nothing, or multiplies vectors row by row, is elementwise;
 //! - a readout of a recurrence that sums over its state moves into the body;
+//! - the final entry of a product is a product of the final entry;
 //! - a running sum along a long axis is the recurrence `c[t] = c[t-1] + x[t]`.
 //!
 //! Slices at run-time positions say here that they must be inside.
@@ -60,6 +61,7 @@ impl Legalizer<'_> {
                 }
                 one(self.running_sum(*x, *axis)?)
             }
+            (Op::Last { axis }, [x]) => one(self.last(*x, *axis)?),
             (Op::Slice { axis, start, len }, [x]) => {
                 let size = self.copier.builder.ty(*x).shape.get(*axis).cloned().unwrap_or_default();
                 self.require_inside(start, len, &size);
@@ -107,6 +109,26 @@ impl Legalizer<'_> {
         }
     }
 
+    /// The final entry of a product is the product of the final entry; zeros stay zeros, so this holds of an empty axis too.
+    fn last(&mut self, x: ValueId, axis: usize) -> Result<ValueId, ScheduleError> {
+        if let Some((Op::Contract(contraction), operands)) = self.op(x)
+            && let (Some(label), [a, b]) = (contraction.result.get(axis).copied(), operands.as_slice())
+        {
+            let place = |labels: &[u8]| labels.iter().position(|l| *l == label);
+            let (a, b) = match (place(&contraction.left), place(&contraction.right)) {
+                (Some(n), None) => (self.last(*a, n)?, *b),
+                (None, Some(n)) => (*a, self.last(*b, n)?),
+                _ => return self.push(Op::Last { axis }, &[x]),
+            };
+            let Contraction { mut left, mut right, mut result } = contraction;
+            for labels in [&mut left, &mut right, &mut result] {
+                labels.retain(|l| *l != label);
+            }
+            return self.real_contract(&Contraction { left, right, result }, a, b);
+        }
+        self.push(Op::Last { axis }, &[x])
+    }
+
     /// `c[t] = c[t-1] + x[t]`.
     fn running_sum(&mut self, x: ValueId, axis: usize) -> Result<ValueId, ScheduleError> {
         let ty = self.copier.builder.ty(x).clone();
@@ -140,7 +162,7 @@ impl Legalizer<'_> {
         let node = graph.nodes.get(node.0 as usize)?;
         match &node.op {
             // Only what `parts` asks for: bodies are not worth cloning.
-            op @ (Op::Binary(_) | Op::Unary(_) | Op::Cast(_) | Op::Const(_)) => {
+            op @ (Op::Binary(_) | Op::Unary(_) | Op::Cast(_) | Op::Const(_) | Op::Contract(_)) => {
                 Some((op.clone(), node.operands.clone()))
             }
             Op::Input(_)
@@ -149,7 +171,6 @@ impl Legalizer<'_> {
             | Op::Select
             | Op::Reduce { .. }
             | Op::Cumsum { .. }
-            | Op::Contract(_)
             | Op::Reshape { .. }
             | Op::Transpose { .. }
             | Op::Broadcast { .. }

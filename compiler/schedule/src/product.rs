@@ -69,7 +69,7 @@ impl Scheduler<'_> {
         }
         let summed = |label: &u8| !contraction.result.contains(label);
         let depth = axes(contraction, [&left, &right, place], &|label| summed(label));
-        if folded(&depth).0.len() > 0 {
+        if !folded(&depth).0.is_empty() {
             // The summed axes lie apart: copies in which they are neighbours, in the same order.
             let order: Vec<u8> = contraction.left.iter().copied().filter(summed).collect();
             left = self.gathered(at, *a, &contraction.left, &order, &mut steps.main)?;

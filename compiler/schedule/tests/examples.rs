@@ -1,5 +1,12 @@
 //! The example models, whole and in pieces, as written and optimised: the program's interpreter against the graph's.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 mod support;
 
 use std::path::Path;

@@ -1,5 +1,12 @@
 //! Every op of the graph, scheduled and run by the program's interpreter, against the graph's interpreter.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 mod support;
 
 use support::{Make, agree, agree_at, c64, f32, i32, n, t, ty};
@@ -363,5 +370,20 @@ fn a_transposed_weight_is_laid_out_by_prepare() {
     let graph = make.done(&[y]);
     let program = support::program(&graph);
     assert_eq!(program.prepare.len(), 1, "{program}");
+    agree(&graph);
+}
+
+#[test]
+fn only_the_last_row_of_a_product_is_computed() {
+    let mut make = Make::new("next");
+    let x = make.argument("x", f32(&[t(), n(24)]));
+    let w = make.param("w", f32(&[n(24), n(40)]));
+    let e = make.unary(UnaryOp::Exp, x);
+    let y = make.einsum("ab,bc->ac", e, w);
+    let y = make.op(Op::Last { axis: 0 }, &[y]);
+    let graph = make.done(&[y]);
+    let program = support::program(&graph);
+    let per_entry = program.buffers.iter().filter(|b| b.kind == tensc_program::BufferKind::Scratch);
+    assert!(per_entry.into_iter().all(|b| !b.shape.contains(&t())), "{program}");
     agree(&graph);
 }

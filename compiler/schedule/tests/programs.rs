@@ -1,5 +1,12 @@
 //! Programs as text, to be read: what is fused, what is stored, what is prepared.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
+
 mod support;
 
 use support::{Make, agree, c64, f32, i32, n, rec, t};

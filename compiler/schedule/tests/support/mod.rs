@@ -1,5 +1,11 @@
 //! Runs a graph three times, in the f64 interpreter, as the scheduled program in its interpreter and as machine code, and compares.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops where it fails"
+)]
 
 mod machine;
 
@@ -143,7 +149,6 @@ impl Make {
 
 /// A recurrence: sequences, constants, initial states (one per state, repeated for each lag); `body` gets the builder, `t`, the states by lag, the entries and the
 /// constants, and gives the lines. `states` are line and depth.
-#[expect(clippy::too_many_arguments, reason = "the parts of a `rec`")]
 pub fn rec(
     make: &mut Make,
     (length, axis, direction): (Dim, usize, Direction),
