@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p tensc-cpu --example diagonal_scan`. Prints the largest error against binary64 first, then the median time and the traffic.
 
-#![allow(unsafe_code, reason = "calls compiled code")]
+#![allow(unsafe_code, clippy::indexing_slicing, reason = "calls compiled code; arrays of known size")]
 
 use std::time::Instant;
 use tensc_cpu::{CpuOptions, compile};

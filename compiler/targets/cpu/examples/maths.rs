@@ -1,8 +1,8 @@
 //! The largest error of each elementary function over every f32, against binary64.
 //!
-//! `cargo run --release -p tensc-cpu --example maths -- [STEP]` visits every STEP-th number (1: all of them) and prints the table of `bench/results/cpu-maths.md`.
+//! `cargo run --release -p tensc-cpu --example maths -- [STEP [FUNCTION..]]` visits every STEP-th number (1: all of them) and prints the table of `bench/results/cpu-maths.md`.
 
-#![allow(unsafe_code, reason = "calls compiled code")]
+#![allow(unsafe_code, clippy::indexing_slicing, reason = "calls compiled code; arrays of known size")]
 
 use std::time::Instant;
 use tensc_cpu::{CpuOptions, CpuProgram, compile};
@@ -74,12 +74,14 @@ fn units(found: f32, exact: f64) -> f64 {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let step: u64 = std::env::args().nth(1).map_or(Ok(1), |text| text.parse())?;
+    let mut arguments = std::env::args().skip(1);
+    let step: u64 = arguments.next().map_or(Ok(1), |text| text.parse())?;
+    let only: Vec<String> = arguments.collect();
     println!(
         "| function | largest error (units in the last place) | at | numbers visited | ns per element |"
     );
     println!("|---|---|---|---|---|");
-    for op in OPS {
+    for op in OPS.into_iter().filter(|op| only.is_empty() || only.iter().any(|name| name == op.name())) {
         let code = function(op)?;
         let mut scratch = vec![0_u8; code.scratch_bytes(KernelId(0)) + 64];
         let start = scratch.as_mut_ptr();
