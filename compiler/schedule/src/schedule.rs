@@ -196,7 +196,16 @@ impl<'g> Scheduler<'g> {
         shape: &[Dim],
         varies: bool,
     ) -> BufferId {
-        let name = self.fresh(name);
+        // What a caller names keeps its name.
+        let name = match kind {
+            BufferKind::Scratch | BufferKind::Prepared => self.fresh(name),
+            BufferKind::Argument
+            | BufferKind::Weight { .. }
+            | BufferKind::StateIn
+            | BufferKind::StateOut
+            | BufferKind::StateStart { .. }
+            | BufferKind::Result => name.to_owned(),
+        };
         self.program.buffers.push(Buffer { name, kind, dtype, shape: shape.to_vec(), varies });
         BufferId(self.program.buffers.len() as u32 - 1)
     }
