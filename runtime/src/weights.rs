@@ -348,7 +348,7 @@ the weights do not fit the model: 1 missing, 1 unexpected, 1 of another shape, 2
 
     #[test]
     fn long_lists_end_with_a_count() {
-        let declared: Vec<ParamSpec> = (0..50).map(|n| spec(&format!("w{n}"), &[n])).collect();
+        let declared: Vec<ParamSpec> = (1..=50).map(|n| spec(&format!("w{n}"), &[n])).collect();
         let text = Weights::matched(&declared, IndexMap::new()).unwrap_err().to_string();
         assert_eq!(text.lines().count(), 22);
         assert!(text.ends_with("  .. and 30 more"));
