@@ -1,6 +1,6 @@
 //! Source text to typed graph.
 //!
-//! [`parse`] turns text into an [`ast::File`] and all of the file's syntax errors, [`format`] writes the one
+//! [`parse`] turns text into an [`ast::File`] and all of the file's syntax errors, [`format()`] writes the one
 //! canonical layout.
 
 // Where something is, and what is wrong with it.
