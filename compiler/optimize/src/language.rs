@@ -7,7 +7,7 @@ use egg::{FromOp, FromOpError, Id, Language};
 use std::fmt;
 use tensc_ir::{BinaryOp, DType, UnaryOp};
 
-/// Index into the table of ops ([`crate::facts::Facts`]).
+/// Index into the table of ops (`Facts`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OpId(pub u32);
 

@@ -1,7 +1,7 @@
 //! Names, types, symbolic shapes: from the syntax tree to a graph.
 //!
 //! A program is *elaborated by instantiation*: hyperparameters are numbers, calls are inlined, cells are made, and each entry point
-//! becomes one [`Graph`] whose sizes are numbers, or run-time sizes such as `T`. `check` elaborates everything in a file; what nothing
+//! becomes one [`Graph`](tensc_ir::Graph) whose sizes are numbers, or run-time sizes such as `T`. `check` elaborates everything in a file; what nothing
 //! instantiates is elaborated with hyperparameters that are only names.
 //!
 //! ```text
