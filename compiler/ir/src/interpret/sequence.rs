@@ -6,8 +6,7 @@ use super::movement::{split, with_size};
 use crate::DType;
 use crate::array::{Array, Data, same_data, wrap_int};
 use crate::op::FftKind;
-use rustfft::num_complex::Complex;
-use rustfft::{FftDirection, FftPlanner};
+use tensc_fourier::{Complex, FftDirection};
 
 pub(super) fn shift(axis: usize, by: i64, x: &Array) -> Option<Array> {
     let (outer, size, inner) = split(x.shape(), axis)?;
@@ -102,9 +101,8 @@ pub(super) fn fft(kind: FftKind, axis: usize, n: usize, x: &Array) -> Option<Arr
         FftKind::Irfft => (half, n, DType::F32),
     };
     let inverse = matches!(kind, FftKind::Ifft | FftKind::Irfft);
-    let mut planner = FftPlanner::<f64>::new();
     let direction = if inverse { FftDirection::Inverse } else { FftDirection::Forward };
-    let plan = planner.plan_fft(n.max(1), direction);
+    let plan = tensc_fourier::complex_f64(n.max(1), direction);
     #[expect(clippy::cast_precision_loss, reason = "a length in memory is exact in f64")]
     let scale = if inverse { 1.0 / n as f64 } else { 1.0 };
     let mut line = vec![Complex::new(0.0, 0.0); n];

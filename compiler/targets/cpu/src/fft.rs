@@ -1,11 +1,9 @@
-//! Transforms by `rustfft` and `realfft`, any length, planned once.
+//! Transforms of any length, planned once.
 
-use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, RwLock};
+use tensc_fourier::{Complex, ComplexToReal, Fft, FftDirection, RealToComplex};
 use tensc_ir::FftKind;
 use tensc_program::FftShape;
 
@@ -30,10 +28,10 @@ impl Transforms {
             return plan.clone();
         }
         let plan = match shape.kind {
-            FftKind::Fft => Plan::Complex(FftPlanner::new().plan_fft_forward(shape.n)),
-            FftKind::Ifft => Plan::Complex(FftPlanner::new().plan_fft_inverse(shape.n)),
-            FftKind::Rfft => Plan::Forward(RealFftPlanner::new().plan_fft_forward(shape.n)),
-            FftKind::Irfft => Plan::Inverse(RealFftPlanner::new().plan_fft_inverse(shape.n)),
+            FftKind::Fft => Plan::Complex(tensc_fourier::complex_f32(shape.n, FftDirection::Forward)),
+            FftKind::Ifft => Plan::Complex(tensc_fourier::complex_f32(shape.n, FftDirection::Inverse)),
+            FftKind::Rfft => Plan::Forward(tensc_fourier::real_to_complex(shape.n)),
+            FftKind::Irfft => Plan::Inverse(tensc_fourier::complex_to_real(shape.n)),
         };
         let mut plans = self.plans.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         plans.entry(shape).or_insert(plan).clone()
