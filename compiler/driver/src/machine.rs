@@ -45,6 +45,7 @@ pub(crate) fn optimized(
         time: number(hint.length),
         without_rules: common.without_rule.clone(),
         strict: common.strict,
+        forms: options::forms(common)?,
         attribute,
     };
     let (graph, report) = optimize(graph, &options).map_err(|error| match error {

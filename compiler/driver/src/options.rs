@@ -2,6 +2,8 @@
 
 use crate::cli::{Common, WeightType};
 use crate::failure::{Failure, Result};
+use tensc_ir::Form;
+use tensc_ir::analyse::forms::CLASSES;
 use tensc_runtime::arguments::Hint;
 use tensc_runtime::suggest::suggest;
 
@@ -45,18 +47,6 @@ pub(crate) fn threads(common: &Common) -> Result<usize> {
     }
 }
 
-/// The classes of recurrences, as `--form` names them.
-const CLASSES: [&str; 8] = [
-    "diagonal-constant",
-    "diagonal-varying",
-    "dense-constant",
-    "decayed-outer",
-    "rank-one",
-    "periodic",
-    "affine",
-    "nonlinear",
-];
-
 /// Refuses what this version cannot honour.
 pub(crate) fn refuse_unsupported(common: &Common) -> Result<()> {
     if common.grad.is_some() {
@@ -65,9 +55,7 @@ pub(crate) fn refuse_unsupported(common: &Common) -> Result<()> {
     if common.dtype == WeightType::Bf16 {
         return Err(Failure::user("`--dtype bf16` is not supported yet").hint("--dtype f32"));
     }
-    for form in &common.form {
-        check_form(form)?;
-    }
+    forms(common)?;
     let rules = rule_names()?;
     for name in &common.without_rule {
         if !rules.contains(&name.as_str()) {
@@ -88,8 +76,12 @@ fn rule_names() -> Result<Vec<&'static str>> {
     Ok(rules.iter().map(|rule| rule.name).collect())
 }
 
-/// A recurrence runs in its step form; asking for it is fine, asking for another is not.
-fn check_form(text: &str) -> Result<()> {
+/// Reads `--form CLASS=FORM`.
+pub(crate) fn forms(common: &Common) -> Result<Vec<(String, Form)>> {
+    common.form.iter().map(|text| read_form(text)).collect()
+}
+
+fn read_form(text: &str) -> Result<(String, Form)> {
     let Some((class, form)) = text.split_once('=') else {
         return Err(Failure::user(format!("`--form {text}` names no class and form"))
             .hint("--form diagonal-constant=step"));
@@ -101,11 +93,10 @@ fn check_form(text: &str) -> Result<()> {
             None => failure.hint(format!("the classes are {}", CLASSES.join(", "))),
         });
     }
-    if form != "step" {
-        return Err(Failure::user(format!("the form `{form}` is not supported yet for `{class}`"))
-            .hint(format!("--form {class}=step")));
+    match form.parse() {
+        Ok(form) => Ok((class.to_owned(), form)),
+        Err(error) => Err(Failure::user(format!("{error}")).hint(format!("--form {class}=step"))),
     }
-    Ok(())
 }
 
 /// Tells which of the options that were given have nothing to act on in this command.

@@ -26,6 +26,7 @@ pub mod dim; // symbolic sizes
 pub mod dtype; // element types
 pub mod types; // element type and shape of a value
 
+pub mod form; // how a recurrence is computed
 pub mod graph; // nodes, values, inputs, outputs
 pub mod op; // the ops, each with its meaning
 
@@ -50,6 +51,7 @@ pub use array::{Array, Data};
 pub use builder::Builder;
 pub use dim::{Dim, DimError, Sizes};
 pub use dtype::DType;
+pub use form::{Form, NoForm};
 pub use graph::{Graph, Input, Node, NodeId, Origin, Require, Role, Value, ValueId};
 pub use infer::{TypeError, infer};
 pub use interpret::{EvalError, EvalErrorKind, Options, bind_sizes, interpret};

@@ -1,5 +1,6 @@
 //! The ops of the graph. Each docstring is the op's spec: meaning, shape rule, dtype rule, numeric contract.
 
+use crate::form::Form;
 use crate::graph::Graph;
 use crate::{DType, Dim};
 use std::hash::{Hash, Hasher};
@@ -354,6 +355,8 @@ pub struct Rec {
     pub axis: usize,
     /// Which way.
     pub direction: Direction,
+    /// How it is computed; no part of the meaning.
+    pub form: Form,
     /// Number of sequence operands.
     pub sequences: usize,
     /// Number of constant operands.

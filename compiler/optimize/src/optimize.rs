@@ -24,6 +24,8 @@ pub struct Options {
     pub time: i64,
     /// Rules that are switched off.
     pub without_rules: Vec<String>,
+    /// Forms for classes of recurrences, whatever they cost.
+    pub forms: Vec<(String, ir::Form)>,
     /// Only exact rules.
     pub strict: bool,
     /// Also works out what each rule bought, by leaving it out; costs one saturation a rule.
@@ -37,6 +39,7 @@ impl Default for Options {
             batch: 8,
             time: 2048,
             without_rules: Vec::new(),
+            forms: Vec::new(),
             strict: false,
             attribute: false,
         }
@@ -94,7 +97,10 @@ pub fn optimize(graph: &ir::Graph, options: &Options) -> Result<(ir::Graph, Repo
     };
     let known: Vec<Known> = graph.inputs.iter().map(|input| known_by_role(&input.role)).collect();
     let mut report = Report::default();
-    let optimized = cx.unit(graph, &known, graph.name.clone(), 1, &mut report)?;
+    let mut optimized = cx.unit(graph, &known, graph.name.clone(), 1, &mut report)?;
+    for (class, form) in &options.forms {
+        ir::analyse::set_form(&mut optimized, class, *form);
+    }
     Ok((optimized, report))
 }
 

@@ -16,7 +16,7 @@ use crate::index::known;
 use absorb::absorb;
 use copy::Copier;
 use tensc_ir::{
-    BinaryOp, Builder, Constant, Contraction, DType, Dim, Direction, Graph, Node, Op, Rec, RecState,
+    BinaryOp, Builder, Constant, Contraction, DType, Dim, Direction, Form, Graph, Node, Op, Rec, RecState,
     ReduceKind, Repeat, Require, Type, TypeError, UnaryOp, ValueId,
 };
 
@@ -144,6 +144,7 @@ impl Legalizer<'_> {
             length,
             axis,
             direction: Direction::Forward,
+            form: Form::Step,
             sequences: 1,
             constants: 0,
             states: vec![RecState { line: 0, depth: 1 }],

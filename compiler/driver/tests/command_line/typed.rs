@@ -385,7 +385,7 @@ fn wrong_arguments_are_told_with_hints() {
         ),
         (
             &["run", "leaky.seq", "--form", "diagonal-constant=chunk", "--input", "x=x.npy"],
-            &["not supported yet"],
+            &["`chunk` is no form", "chunk(64)"],
         ),
         (&["run", "leaky.seq", "--grad", "g.safetensors", "--input", "x=x.npy"], &["gradients"]),
         (&["run", "leaky.seq", "--dtype", "bf16", "--input", "x=x.npy"], &["not supported yet"]),

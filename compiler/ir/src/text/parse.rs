@@ -4,6 +4,7 @@ use super::ParseError;
 use super::attributes;
 use super::lex::{MAX_DEPTH, Token, Tokens};
 use super::size::{dim, ty};
+use crate::form::Form;
 use crate::graph::{Graph, Input, Node, NodeId, Require, Role, Value, ValueId};
 use crate::op::{Direction, Op, Rec, RecState, Repeat};
 
@@ -153,6 +154,7 @@ fn rec(tokens: &mut Tokens) -> Result<(Op, Vec<ValueId>), ParseError> {
     let length = dim(tokens)?;
     tokens.word("axis")?;
     let axis = tokens.integer()?;
+    let form = if tokens.word_if("form") { form(tokens)? } else { Form::Step };
     let mut operands = group(tokens, "sequences")?;
     let sequences = operands.len();
     operands.extend(group(tokens, "constants")?);
@@ -165,8 +167,22 @@ fn rec(tokens: &mut Tokens) -> Result<(Op, Vec<ValueId>), ParseError> {
         Ok(RecState { line, depth: tokens.integer()? })
     })?;
     operands.extend(group(tokens, "start")?);
-    let rec = Rec { length, axis, direction, sequences, constants, states, body };
+    let rec = Rec { length, axis, direction, form, sequences, constants, states, body };
     Ok((Op::Rec(Box::new(rec)), operands))
+}
+
+/// `step`, `chunk(64)`.
+fn form(tokens: &mut Tokens) -> Result<Form, ParseError> {
+    let mut text = tokens.any_word("a form")?;
+    if tokens.mark_if('(') {
+        let number: u32 = tokens.integer()?;
+        tokens.mark(')')?;
+        text = format!("{text}({number})");
+    }
+    match text.parse() {
+        Ok(form) => Ok(form),
+        Err(error) => tokens.error(error.to_string()),
+    }
 }
 
 /// `repeat NAME 24 carried(..) constants(..) stacked(..)`.

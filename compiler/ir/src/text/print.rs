@@ -1,6 +1,7 @@
 //! Prints graphs.
 
 use super::lex::{is_word, is_word_start};
+use crate::form::Form;
 use crate::graph::{Graph, Input, Node, Require, Role, ValueId};
 use crate::infer::label_char;
 use crate::op::{Constant, Contraction, Direction, Distribution, Op, Rec, Repeat};
@@ -113,6 +114,9 @@ fn print_rec(f: &mut Formatter<'_>, rec: &Rec, operands: &[ValueId]) -> fmt::Res
         Direction::Backward => "backward",
     };
     write!(f, "rec {} {direction} {} axis {}", name(&rec.body.name), rec.length, rec.axis)?;
+    if rec.form != Form::Step {
+        write!(f, " form {}", rec.form)?;
+    }
     let (sequences, others) = operands.split_at(rec.sequences.min(operands.len()));
     let (constants, start) = others.split_at(rec.constants.min(others.len()));
     let states: Vec<String> =

@@ -4,8 +4,8 @@
 pub mod random;
 
 use tensc_ir::{
-    Array, BinaryOp, Builder, Constant, Contraction, DType, Data, Dim, Direction, Graph, Input, Op, Options,
-    Rec, RecState, Role, Sizes, Type, UnaryOp, ValueId, Verified, interpret, verify,
+    Array, BinaryOp, Builder, Constant, Contraction, DType, Data, Dim, Direction, Form, Graph, Input, Op,
+    Options, Rec, RecState, Role, Sizes, Type, UnaryOp, ValueId, Verified, interpret, verify,
 };
 
 pub fn t() -> Dim {
@@ -163,6 +163,7 @@ impl Recurrence {
             length: self.length.clone(),
             axis: self.axis,
             direction: self.direction,
+            form: Form::Step,
             sequences: sequences.len(),
             constants: constants.len(),
             states: self.states.iter().map(|(state, _)| state.clone()).collect(),

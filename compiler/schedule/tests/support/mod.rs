@@ -13,8 +13,8 @@ use machine::Machine;
 use std::sync::Arc;
 use tensc_cpu::{CpuOptions, CpuProgram};
 use tensc_ir::{
-    Array, BinaryOp, Builder, Constant, Contraction, DType, Data, Dim, Direction, Graph, Input, Op, Rec,
-    RecState, ReduceKind, Role, Sizes, Type, UnaryOp, ValueId, Verified,
+    Array, BinaryOp, Builder, Constant, Contraction, DType, Data, Dim, Direction, Form, Graph, Input, Op,
+    Rec, RecState, ReduceKind, Role, Sizes, Type, UnaryOp, ValueId, Verified,
 };
 use tensc_program::{BATCH, BufferKind, Part, Program};
 use tensc_schedule::{Options, schedule};
@@ -190,6 +190,7 @@ pub fn rec(
         length,
         axis,
         direction,
+        form: Form::Step,
         sequences: sequences.len(),
         constants: constants.len(),
         states: states.iter().map(|(line, depth)| RecState { line: *line, depth: *depth }).collect(),

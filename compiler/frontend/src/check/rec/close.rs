@@ -7,7 +7,7 @@ use crate::check::region::Slot;
 use crate::check::types::Stated;
 use crate::check::value::{Tensor, Value};
 use crate::diagnostic::Diagnostic;
-use tensc_ir::{Direction, Op, Rec, RecState, ValueId};
+use tensc_ir::{Direction, Form, Op, Rec, RecState, ValueId};
 
 impl<'a> Elaborator<'a> {
     /// Makes the recurrence of a body whose types stand.
@@ -81,6 +81,7 @@ impl<'a> Elaborator<'a> {
             length: length.dim.clone(),
             axis: lead.len(),
             direction,
+            form: Form::Step,
             sequences: sequences.len(),
             constants: constants.len(),
             states: states.clone(),

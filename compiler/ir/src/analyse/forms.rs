@@ -1,0 +1,83 @@
+//! Which forms a recurrence has, by its class; and how a form is asked for.
+//!
+//! A form is for recurrences of one group of one line. Others run in the step form.
+
+use super::recurrence::{Class, Group, classify};
+use crate::form::Form;
+use crate::graph::Graph;
+use crate::op::{Op, Rec};
+
+/// The names of the classes, as `--form CLASS=FORM` takes them.
+pub const CLASSES: [&str; 8] = [
+    "diagonal-constant",
+    "diagonal-varying",
+    "dense-constant",
+    "decayed-outer",
+    "rank-one",
+    "periodic",
+    "affine",
+    "nonlinear",
+];
+
+impl Class {
+    /// Its name in `--form CLASS=FORM`.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::DiagonalConstant { .. } => "diagonal-constant",
+            Self::DiagonalVarying { .. } => "diagonal-varying",
+            Self::DenseConstant { .. } => "dense-constant",
+            Self::DecayedOuter { .. } => "decayed-outer",
+            Self::RankOne { .. } => "rank-one",
+            Self::Periodic { .. } => "periodic",
+            Self::Affine => "affine",
+            Self::Nonlinear => "nonlinear",
+        }
+    }
+}
+
+/// The one group of a recurrence, if it has one, of one line.
+#[must_use]
+pub fn only_group(rec: &Rec) -> Option<Group> {
+    let mut groups = classify(rec);
+    let group = groups.pop().filter(|group| groups.is_empty() && group.lines.len() == 1)?;
+    (group.class != Class::Affine && group.class != Class::Nonlinear).then_some(group)
+}
+
+/// The forms of a recurrence with numbers that suit them, the step form first.
+#[must_use]
+pub fn forms(rec: &Rec) -> Vec<Form> {
+    let candidates = [Form::Scan(8), Form::Chunk(32), Form::Diagonalise(1)];
+    let fitting = candidates.into_iter().filter(|form| why_not(rec, *form).is_none());
+    std::iter::once(Form::Step).chain(fitting).collect()
+}
+
+/// Why a recurrence cannot be computed in a form; nothing where it can.
+#[must_use]
+pub fn why_not(rec: &Rec, form: Form) -> Option<&'static str> {
+    if form == Form::Step {
+        return None;
+    }
+    if only_group(rec).is_none() {
+        return Some("its lines depend on each other's earlier entries, or not linearly");
+    }
+    Some("its class has the step form only")
+}
+
+/// Sets the form of every recurrence of a class that has it; says how many there were.
+pub fn set_form(graph: &mut Graph, class: &str, form: Form) -> usize {
+    let mut changed = 0;
+    for node in &mut graph.nodes {
+        if let Op::Rec(rec) = &mut node.op
+            && only_group(rec).is_some_and(|group| group.class.key() == class)
+            && why_not(rec, form).is_none()
+        {
+            rec.form = form;
+            changed += 1;
+        }
+        if let Op::Repeat(repeat) = &mut node.op {
+            changed += set_form(&mut repeat.body, class, form);
+        }
+    }
+    changed
+}
