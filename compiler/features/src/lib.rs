@@ -1,0 +1,1 @@
+//! Empty: what counts is which features its manifest turns on.
