@@ -26,6 +26,8 @@ pub(crate) struct Emitter {
     /// Positions that run through `0..size`.
     spans: Vec<(Dim, Dim)>,
     names: usize,
+    /// Tile axes that positions of entries in time run along: no other use is made of them.
+    reserved: BTreeSet<String>,
 }
 
 #[derive(Default)]
@@ -53,6 +55,7 @@ impl Emitter {
             known: HashMap::new(),
             spans: Vec::new(),
             names: 0,
+            reserved: BTreeSet::new(),
         }
     }
 
@@ -124,7 +127,8 @@ impl Emitter {
     /// A tile axis of this bound and extent that none of `taken` names, made where there is none yet.
     pub(crate) fn axis(&mut self, bound: usize, extent: &Dim, taken: &BTreeSet<String>) -> AxisId {
         let kind = AxisKind::Tile { bound, extent: extent.clone() };
-        let found = self.kernel.axes.iter().position(|axis| axis.kind == kind && !taken.contains(&axis.name));
+        let free = |name: &String| !taken.contains(name) && !self.reserved.contains(name);
+        let found = self.kernel.axes.iter().position(|axis| axis.kind == kind && free(&axis.name));
         if let Some(n) = found {
             return AxisId(n as u32);
         }
@@ -133,6 +137,21 @@ impl Emitter {
         self.name_depths.insert(name.clone(), depth);
         self.kernel.axes.push(Axis { name, kind });
         AxisId(self.kernel.axes.len() as u32 - 1)
+    }
+
+    /// A tile axis with a name that was chosen before, for entries in time; `extent` entries of it are there.
+    pub(crate) fn named_axis(&mut self, name: &str, bound: usize, extent: &Dim) -> AxisId {
+        let depth = self.depth_of(extent);
+        self.name_depths.insert(name.to_owned(), depth);
+        self.reserved.insert(name.to_owned());
+        let kind = AxisKind::Tile { bound, extent: extent.clone() };
+        self.kernel.axes.push(Axis { name: name.to_owned(), kind });
+        AxisId(self.kernel.axes.len() as u32 - 1)
+    }
+
+    /// A grid axis with a name that was chosen before.
+    pub(crate) fn named_grid(&mut self, name: &str, extent: Dim) {
+        self.kernel.axes.push(Axis { name: name.to_owned(), kind: AxisKind::Grid { extent } });
     }
 
     /// The axis as an expression.
@@ -392,6 +411,26 @@ impl Emitter {
         let axes = self.joint_axes(&[a, b]).into_iter().filter(|x| *x != axis).collect();
         let depth = self.name_depths.get(self.kernel.axis_name(axis)).copied().unwrap_or(0);
         self.pure(TileOp::Dot { axis, a, b }, element, axes, depth)
+    }
+
+    /// Inclusive scan `h = a h' + b` along an axis, from `start` or 0.
+    pub(crate) fn scan(
+        &mut self,
+        axis: AxisId,
+        a: Option<TileId>,
+        b: TileId,
+        start: Option<TileId>,
+    ) -> TileId {
+        let b = self.widen(b, axis);
+        let operands: Vec<TileId> = a.into_iter().chain([b]).chain(start).collect();
+        let (element, axes) = (self.element(b), self.joint_axes(&operands));
+        self.pure(TileOp::Scan { axis, a, b, start, reverse: false }, element, axes, 0)
+    }
+
+    /// Solves `(I + strictly lower part of l) x = b`.
+    pub(crate) fn triangular_solve(&mut self, l: TileId, row: AxisId, column: AxisId, b: TileId) -> TileId {
+        let (element, axes) = (self.element(b), self.tile(b).axes.clone());
+        self.pure(TileOp::TriangularSolve { l, row, column, b }, element, axes, 0)
     }
 
     /// The same entries under another axis.

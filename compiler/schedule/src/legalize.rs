@@ -17,7 +17,7 @@ use absorb::absorb;
 use copy::Copier;
 use tensc_ir::{
     BinaryOp, Builder, Constant, Contraction, DType, Dim, Direction, Form, Graph, Node, Op, Rec, RecState,
-    ReduceKind, Repeat, Require, Type, TypeError, UnaryOp, ValueId,
+    ReduceKind, Repeat, Require, Type, TypeError, UnaryOp, ValueId, analyse,
 };
 
 /// A running sum over more entries is a recurrence.
@@ -68,7 +68,9 @@ impl Legalizer<'_> {
                 one(self.push(node.op.clone(), &operands)?)
             }
             (Op::Rec(rec), _) => {
-                let body = self.body(&rec.body)?;
+                // A form is chosen by how the body is written.
+                let as_written = matches!(rec.form, Form::Chunk(_)) && analyse::why_not(rec, rec.form).is_none();
+                let body = if as_written { rec.body.clone() } else { self.body(&rec.body)? };
                 let op = Op::Rec(Box::new(Rec { body, ..(**rec).clone() }));
                 Ok(self.copier.builder.push_many(op, &operands, node.origin)?)
             }

@@ -71,6 +71,8 @@ pub(crate) struct Carried {
     pub(crate) depth: usize,
     /// Where its entries can be read in any order, once somebody needs that.
     pub(crate) locals: Option<Vec<LocalId>>,
+    /// The axis of segments that tiles have besides those of the state, and its bound.
+    pub(crate) segment: Option<(Dim, usize)>,
 }
 
 /// What a value was already computed as: where, which, at which position, under which conditions.
@@ -86,6 +88,8 @@ pub(crate) struct Reader<'s, 'g> {
     /// Values that this kernel makes: they are computed although they have a place.
     pub(crate) made: HashSet<(ScopeId, ValueId)>,
     pub(crate) carried: HashMap<(ScopeId, ValueId), Carried>,
+    /// Values that are known at these positions, however they were computed.
+    pub(crate) given: HashMap<(ScopeId, ValueId, Vec<Ix>), Val>,
     pub(crate) checks: Vec<CheckSite>,
     pub(crate) wide: bool,
 }
@@ -99,6 +103,7 @@ impl<'s, 'g> Reader<'s, 'g> {
             cache: HashMap::new(),
             made: HashSet::new(),
             carried: HashMap::new(),
+            given: HashMap::new(),
             checks: Vec::new(),
             wide,
         }
@@ -118,6 +123,9 @@ impl<'s, 'g> Reader<'s, 'g> {
         if let Some(known) = self.cache.get(&key) {
             return Ok(*known);
         }
+        if let Some(given) = self.given.get(&(at, value, idx.to_vec())) {
+            return Ok(*given);
+        }
         let scope = self.cx.scope(at);
         let val = match scope.home(value) {
             Some(place) if !self.made.contains(&(at, value)) => self.load(place, scope.ty(value).dtype, idx),
@@ -125,6 +133,12 @@ impl<'s, 'g> Reader<'s, 'g> {
         };
         self.cache.insert(key, val);
         Ok(val)
+    }
+
+    /// Forgets what was computed, and what was given: values that were read as if something else were true.
+    pub(crate) fn forget(&mut self) {
+        self.cache.clear();
+        self.given.clear();
     }
 
     /// Forgets what was computed in a loop that has been closed.
@@ -260,7 +274,7 @@ impl<'s, 'g> Reader<'s, 'g> {
     }
 
     /// An operand of an elementwise op: axes aligned from the right, size 1 stretches.
-    fn aligned(
+    pub(crate) fn aligned(
         &mut self,
         at: ScopeId,
         operand: ValueId,
@@ -289,17 +303,22 @@ impl<'s, 'g> Reader<'s, 'g> {
             }
             (Some(Binding::Number(outer, inner)), _) => {
                 let outer = self.em.size(outer);
-                Ok(Val::Real(self.em.iota(&(&outer + inner))))
+                let inner = self.position(inner);
+                Ok(Val::Real(self.em.iota(&(&outer + &inner))))
             }
             (Some(Binding::Carried), _) => self.state(at, value, idx),
             (Some(Binding::Home | Binding::Outer(..)) | None, _) => Err(ScheduleError::NoValue(value)),
         }
     }
 
-    fn position(&mut self, position: &Position) -> Dim {
+    pub(crate) fn position(&mut self, position: &Position) -> Dim {
         match position {
             Position::Program(position) => self.em.size(position),
             Position::Kernel(position) => position.clone(),
+            Position::Piece { origin, stride, variable, inner } => {
+                let (origin, stride) = (self.em.size(origin), self.em.size(stride));
+                &(&origin + &(&stride * variable)) + inner
+            }
         }
     }
 
@@ -383,6 +402,9 @@ impl<'s, 'g> Reader<'s, 'g> {
             ix = ix.plus(&position.shifted(&-origin).scaled(&dim(stride)));
             stride *= len;
         }
+        if let Some((segment, _)) = &carried.segment {
+            ix = ix.plus(&Ix::at(segment * &dim(stride)));
+        }
         let index = Index { affine: ix.affine, gathered: ix.gathered };
         let tiles: Vec<TileId> =
             locals.iter().map(|local| self.em.load_local(*local, index.clone(), &self.conditions)).collect();
@@ -423,12 +445,16 @@ impl<'s, 'g> Reader<'s, 'g> {
     }
 
     fn spill(&mut self, at: ScopeId, value: ValueId, carried: &Carried) -> Vec<LocalId> {
-        let len = carried.origins.iter().map(|(_, len)| len).product();
+        let mut len: usize = carried.origins.iter().map(|(_, len)| len).product();
         let mut affine = Dim::default();
         let mut stride = 1;
         for (position, (origin, len)) in carried.identity.iter().zip(&carried.origins).rev() {
             affine = &affine + &(&(&position.affine - origin) * &dim(stride));
             stride *= len;
+        }
+        if let Some((segment, count)) = &carried.segment {
+            affine = &affine + &(segment * &dim(len));
+            len *= count;
         }
         let index = Index { affine, gathered: Vec::new() };
         let mut locals = Vec::new();

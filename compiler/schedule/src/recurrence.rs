@@ -1,18 +1,27 @@
-//! `rec`: as one kernel that walks the sequence with its state in tiles, or, where a step does not fit a kernel, as a program loop with the state in memory.
+//! `rec`: as one kernel that walks the sequence with its state in tiles, or, where a step does not fit a kernel, as a program loop with the state in memory. Other forms than
+//! the step form are recipes: kernels over parts of the sequence.
 
+mod axes;
+mod factors;
 mod fused;
 mod lanes;
 mod steps;
+
+pub(crate) use fused::{Carry, Factors, Segments, Start, Target, Walk};
+pub(crate) use lanes::Lanes;
 
 use crate::ScheduleError;
 use crate::plan::Plan;
 use crate::region::Steps;
 use crate::schedule::Scheduler;
 use crate::scope::{Binding, Fact, Position, ScopeId};
-use tensc_ir::{Dim, Node, Rec, ValueId};
+use tensc_ir::{Dim, Form, Node, Rec, ValueId};
 
 /// Name of the variable of the loop over the sequence in a kernel.
 const TIME: &str = "t";
+/// Names of the grid axis over groups of segments and of the tile axis over the segments of one.
+const GROUP: &str = "group";
+const SEGMENT: &str = "segment";
 
 impl<'g> Scheduler<'g> {
     pub(crate) fn recurrence(
@@ -24,10 +33,14 @@ impl<'g> Scheduler<'g> {
         made: &[ValueId],
         steps: &mut Steps,
     ) -> Result<(), ScheduleError> {
-        match lanes::lanes(rec, &used_lines(node, rec, made)) {
-            Some(lanes) => self.fused(at, plan, node, rec, made, &lanes, steps),
-            None => self.stepwise(at, plan, node, rec, made, steps),
+        let Some(lanes) = lanes::lanes(rec, &used_lines(node, rec, made)) else {
+            return self.stepwise(at, plan, node, rec, made, steps);
+        };
+        let target = Target { at, plan, node, rec, made };
+        if self.recipe(target, &lanes, steps)? {
+            return Ok(());
         }
+        self.walk(target, &lanes, &Walk::whole(rec), steps)
     }
 
     /// What a body's inputs stand for: time, states, entries, constants.
@@ -35,7 +48,7 @@ impl<'g> Scheduler<'g> {
         &self,
         node: &Node,
         rec: &Rec,
-        time: (Dim, Dim),
+        time: (Dim, Position),
         state: &Binding,
         entry: &Position,
     ) -> Vec<Binding> {
@@ -77,6 +90,9 @@ pub(crate) fn reads_once(
 ) -> Option<bool> {
     let all: Vec<usize> = (0..rec.body.outputs.len()).collect();
     let lanes = lanes::lanes(rec, &all)?;
+    if rec.form != Form::Step {
+        return Some(operand >= rec.sequences + rec.constants);
+    }
     let scope = cx.scope(at);
     let of_operand = scope.fact(*node.operands.get(operand)?);
     let varies = node.results.first().is_some_and(|v| scope.fact(*v).varies);

@@ -193,7 +193,7 @@ impl<'g> Scheduler<'g> {
                     let place = self.view(parent, *outer, assume)?;
                     match position {
                         Some((axis, Position::Program(position))) => Some(place.index(*axis, position)),
-                        Some((_, Position::Kernel(_))) => None,
+                        Some((_, Position::Kernel(_) | Position::Piece { .. })) => None,
                         None => Some(place),
                     }
                 }

@@ -33,8 +33,19 @@ impl Fact {
 pub(crate) enum Position {
     /// A variable of a program loop.
     Program(Dim),
-    /// A variable of the kernel's own loop.
+    /// An expression over names of the kernel.
     Kernel(Dim),
+    /// `origin + stride * variable + inner`.
+    Piece {
+        /// Over the program's names.
+        origin: Dim,
+        /// Over the program's names.
+        stride: Dim,
+        /// Over the kernel's names.
+        variable: Dim,
+        /// Over the kernel's names.
+        inner: Dim,
+    },
 }
 
 /// What an input of a graph or body stands for.
@@ -44,8 +55,8 @@ pub(crate) enum Binding {
     Home,
     /// A value of the enclosing scope, at one position of an axis where one is given.
     Outer(ValueId, Option<(usize, Position)>),
-    /// An i32 scalar: the sum of an expression over the program's names and one over the kernel's.
-    Number(Dim, Dim),
+    /// An i32 scalar: the sum of an expression over the program's names and a position.
+    Number(Dim, Position),
     /// A tile carried by the kernel's own loop.
     Carried,
 }

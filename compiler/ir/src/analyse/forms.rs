@@ -2,6 +2,7 @@
 //!
 //! A form is for recurrences of one group of one line. Others run in the step form.
 
+use super::matrix::matrix;
 use super::recurrence::{Class, Group, classify};
 use crate::form::Form;
 use crate::graph::Graph;
@@ -58,10 +59,14 @@ pub fn why_not(rec: &Rec, form: Form) -> Option<&'static str> {
     if form == Form::Step {
         return None;
     }
-    if only_group(rec).is_none() {
+    let Some(group) = only_group(rec) else {
         return Some("its lines depend on each other's earlier entries, or not linearly");
+    };
+    match (form, &group.class) {
+        (Form::Scan(_), Class::DiagonalConstant { .. } | Class::DiagonalVarying { .. }) => None,
+        (Form::Chunk(_), Class::DecayedOuter { .. } | Class::RankOne { .. }) => matrix(rec).err(),
+        (Form::Step | Form::Scan(_) | Form::Chunk(_) | Form::Diagonalise(_), _) => Some("its class has no such form"),
     }
-    Some("its class has the step form only")
 }
 
 /// Sets the form of every recurrence of a class that has it; says how many there were.

@@ -42,7 +42,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub(super) fn product(&mut self, (a, b): Pair, (c, d): Pair) -> Pair {
+    pub(crate) fn product(&mut self, (a, b): Pair, (c, d): Pair) -> Pair {
         let (ac, bd) = (self.times(a, c), self.times(b, d));
         let (ad, bc) = (self.times(a, d), self.times(b, c));
         (self.difference(ac, bd), self.sum(ad, bc))

@@ -6,7 +6,7 @@ use tensc_ir::{BinaryOp, DType, UnaryOp};
 use tensc_program::{Element, TileId};
 
 impl Reader<'_, '_> {
-    pub(super) fn unary(&mut self, op: UnaryOp, x: Val, dtype: DType) -> Result<Val, ScheduleError> {
+    pub(crate) fn unary(&mut self, op: UnaryOp, x: Val, dtype: DType) -> Result<Val, ScheduleError> {
         match (op, x) {
             (UnaryOp::Detach, x) => Ok(x),
             (op, Val::Complex(re, im)) => self.complex_unary(op, re, im),
@@ -17,7 +17,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub(super) fn binary(
+    pub(crate) fn binary(
         &mut self,
         op: BinaryOp,
         a: Val,
@@ -38,7 +38,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub(super) fn choose(&mut self, condition: TileId, a: Val, b: Val) -> Val {
+    pub(crate) fn choose(&mut self, condition: TileId, a: Val, b: Val) -> Val {
         match (a, b) {
             (Val::Real(a), Val::Real(b)) => Val::Real(self.em.select(condition, a, b)),
             (a, b) => {
@@ -49,7 +49,7 @@ impl Reader<'_, '_> {
     }
 
     /// Real and imaginary part of any value.
-    pub(super) fn parts(&mut self, val: Val) -> (TileId, TileId) {
+    pub(crate) fn parts(&mut self, val: Val) -> (TileId, TileId) {
         match val {
             Val::Complex(re, im) => (re, im),
             Val::Real(re) => (re, self.em.constant(self.em.element(re), 0.0)),

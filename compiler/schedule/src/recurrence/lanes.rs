@@ -27,7 +27,7 @@ pub(super) enum Kind {
 }
 
 /// The classes of axes of a body.
-pub(super) struct Lanes {
+pub(crate) struct Lanes {
     classes: BTreeMap<Slot, usize>,
     kinds: BTreeMap<usize, Kind>,
 }

@@ -22,7 +22,7 @@ impl<'g> Scheduler<'g> {
         let variable = self.variable("step");
         let facts = self.rec_facts(at, node, rec);
         let entry = Position::Program(variable.clone());
-        let time = (&Dim::position() + &variable, Dim::default());
+        let time = (&Dim::position() + &variable, Position::Kernel(Dim::default()));
         let bindings = self.rec_inputs(node, rec, time, &Binding::Home, &entry);
         let varies = node.operands.iter().any(|v| self.scope(at).fact(*v).varies);
         let (body, _) = self.body_scope(at, &rec.body, &|_| bindings.clone(), &facts, None);
