@@ -181,6 +181,114 @@ def mamba_torch_loop(inputs, weights):
     return lambda: run(x, delta, b, c, a)
 
 
+# --- matrix states ---------------------------------------------------------------------------
+
+
+def heads_first(jnp, inputs, *names):
+    """`[B, T, H, ..]` as `[T, B, H, ..]`."""
+    return [jnp.asarray(inputs[name]).swapaxes(0, 1) for name in names]
+
+
+def matrix_jax_scan(step, names):
+    def build(inputs, _):
+        jax, jnp, lax = jax_modules()
+        arrays = heads_first(jnp, inputs, *names)
+        _, batch, heads, d = arrays[0].shape
+
+        @jax.jit
+        def run(*arrays):
+            start = jnp.zeros((batch, heads, d, d), jnp.float32)
+            return lax.scan(lambda s, entry: step(jnp, s, *entry), start, tuple(arrays))[1].swapaxes(0, 1)
+
+        return lambda: run(*arrays).block_until_ready()
+
+    return build
+
+
+def retention_decays(heads):
+    return (1 - 2.0 ** (-5 - np.arange(heads, dtype=np.float32))).astype(np.float32)
+
+
+def retention_step(jnp, s, q, k, v):
+    s = retention_decays(q.shape[1])[:, None, None] * s + k[..., :, None] * v[..., None, :]
+    return s, jnp.einsum("bhd,bhde->bhe", q, s)
+
+
+def gla_step(jnp, s, q, k, v, a):
+    s = a[..., None] * s + k[..., :, None] * v[..., None, :]
+    return s, jnp.einsum("bhd,bhde->bhe", q, s)
+
+
+def delta_step(jnp, s, q, k, v, beta):
+    error = beta[..., None] * (v - jnp.einsum("bhd,bhde->bhe", k, s))
+    s = s + k[..., :, None] * error[..., None, :]
+    return s, jnp.einsum("bhd,bhde->bhe", q, s)
+
+
+retention_jax_scan = matrix_jax_scan(retention_step, ("q", "k", "v"))
+gla_jax_scan = matrix_jax_scan(gla_step, ("q", "k", "v", "decay"))
+delta_jax_scan = matrix_jax_scan(delta_step, ("q", "unit_k", "v", "beta"))
+
+
+def chunked(jnp, x, length):
+    """`[B, T, H, ..]` as chunks `[N, B, H, C, ..]`."""
+    batch, time, heads, *rest = x.shape
+    x = x.reshape(batch, time // length, length, heads, *rest)
+    return jnp.moveaxis(jnp.swapaxes(x, 2, 3), 1, 0)
+
+
+def matrix_jax_chunks(step, names, length):
+    def build(inputs, _):
+        jax, jnp, lax = jax_modules()
+        arrays = [jnp.asarray(inputs[name]) for name in names]
+        batch, time, heads, d = arrays[0].shape
+
+        @jax.jit
+        def run(*arrays):
+            start = jnp.zeros((batch, heads, d, d), jnp.float32)
+            chunks = tuple(chunked(jnp, x, length) for x in arrays)
+            out = lax.scan(lambda s, chunk: step(jax, jnp, s, *chunk), start, chunks)[1]
+            return jnp.moveaxis(out, 0, 1).swapaxes(2, 3).reshape(batch, time, heads, d)
+
+        return lambda: run(*arrays).block_until_ready()
+
+    return build
+
+
+def retention_chunk(jax, jnp, s, q, k, v):
+    length = q.shape[2]
+    gamma = retention_decays(q.shape[1])[:, None]
+    at = np.arange(length)
+    between = np.tril(gamma[..., None] ** np.maximum(at[:, None] - at, 0)).astype(np.float32)
+    out = ((q @ k.swapaxes(-1, -2)) * between) @ v + (gamma ** (at + 1))[..., None] * (q @ s)
+    onwards = (gamma ** (length - 1 - at))[..., None]
+    return gamma[..., None] ** length * s + (k * onwards).swapaxes(-1, -2) @ v, out
+
+
+def gla_chunk(jax, jnp, s, q, k, v, a):
+    logs = jnp.cumsum(jnp.log(a), axis=2)
+    upto, whole = jnp.exp(logs), jnp.exp(logs[:, :, -1])
+    # Decays are near one here, so that dividing by them is safe.
+    scores = jnp.tril((q * upto) @ (k / upto).swapaxes(-1, -2))
+    out = scores @ v + (q * upto) @ s
+    onwards = jnp.exp(logs[:, :, -1:] - logs)
+    return whole[..., None] * s + (k * onwards).swapaxes(-1, -2) @ v, out
+
+
+def delta_chunk(jax, jnp, s, q, k, v, beta):
+    length = q.shape[2]
+    keys = k.swapaxes(-1, -2)
+    system = jnp.eye(length) + jnp.tril(beta[..., None] * (k @ keys), -1)
+    right = beta[..., None] * (v - k @ s)
+    written = jax.scipy.linalg.solve_triangular(system, right, lower=True, unit_diagonal=True)
+    return s + keys @ written, jnp.tril(q @ keys) @ written + q @ s
+
+
+retention_jax_chunks = matrix_jax_chunks(retention_chunk, ("q", "k", "v"), 64)
+gla_jax_chunks = matrix_jax_chunks(gla_chunk, ("q", "k", "v", "decay"), 16)
+delta_jax_chunks = matrix_jax_chunks(delta_chunk, ("q", "unit_k", "v", "beta"), 32)
+
+
 # --- TEN -------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,38 @@ def rows():
             "inputs": {"x": (2, 4096, 512), "delta": (2, 4096, 512), "b": (2, 4096, 16), "c": (2, 4096, 16)},
             "peers": {"JAX lax.scan": peers.mamba_jax_scan, "TorchScript loop": peers.mamba_torch_loop},
         },
+        "long": {
+            "title": "complex diagonal recurrence, B 1, T 1048576, K 4",
+            "file": "bench/models/scan.seq",
+            "options": ["--set", "K=4"],
+            "inputs": {"x": (1, 1048576, 4)},
+            "peers": {
+                "JAX lax.scan, two reals": peers.scan_jax_two_reals,
+                "JAX associative_scan": peers.scan_jax_associative,
+            },
+            "others": {"tensc, step form": ["--form", "diagonal-constant=step"]},
+        },
+        "retention": {
+            "title": "retention, B 1, T 4096, 4 heads of 64",
+            "file": "bench/models/retention.seq",
+            "inputs": {name: (1, 4096, 4, 64) for name in ("q", "k", "v")},
+            "peers": {"JAX lax.scan": peers.retention_jax_scan, "JAX chunks of 64": peers.retention_jax_chunks},
+            "others": {"tensc, step form": ["--form", "decayed-outer=step"]},
+        },
+        "gla": {
+            "title": "gated linear attention, B 1, T 4096, 4 heads of 64",
+            "file": "bench/models/gla_core.seq",
+            "inputs": {name: (1, 4096, 4, 64) for name in ("q", "k", "v", "decay")},
+            "peers": {"JAX lax.scan": peers.gla_jax_scan, "JAX chunks of 16": peers.gla_jax_chunks},
+            "others": {"tensc, step form": ["--form", "decayed-outer=step"]},
+        },
+        "delta": {
+            "title": "delta rule, B 1, T 4096, 4 heads of 64",
+            "file": "bench/models/delta_rule.seq",
+            "inputs": {**{name: (1, 4096, 4, 64) for name in ("q", "unit_k", "v")}, "beta": (1, 4096, 4)},
+            "peers": {"JAX lax.scan": peers.delta_jax_scan, "JAX chunks of 32": peers.delta_jax_chunks},
+            "others": {"tensc, step form": ["--form", "rank-one=step"]},
+        },
         "ten": {
             "title": "TEN small forward, 16 x 512 tokens, logits included",
             "file": "examples/ten.seq",
@@ -86,6 +118,10 @@ def make_inputs(shapes, folder):
             array = generator.normal(size=shape).astype(np.float32)
         if name == "delta":
             array = np.log1p(np.exp(array - 2)).astype(np.float32)
+        if name in ("beta", "decay"):
+            array = (1 / (1 + np.exp(-array)) ** (1 / 16 if name == "decay" else 1)).astype(np.float32)
+        if name.startswith("unit"):
+            array /= np.sqrt((array**2).sum(-1, keepdims=True))
         arrays[name] = array
         np.save(folder / f"{name}.npy", array)
         arguments += ["--input", f"{name}={folder / name}.npy"]
@@ -129,9 +165,13 @@ def run_row(name, row):
                 raise SystemExit(f"{name}: outputs of tensc and {peer} differ; nothing is timed")
             ready[peer] = function
         ours, theirs = [], {peer: [] for peer in ready}
+        others = {other: [] for other in row.get("others", {})}
         for _ in range(ROUNDS):
             entry = json.loads(tensc("bench", *common, "--json"))["entries"][0]
             ours.append(entry["median_s"])
+            for other, more in row.get("others", {}).items():
+                entry = json.loads(tensc("bench", *common, *more, "--json"))["entries"][0]
+                others[other].append(entry["median_s"])
             for peer, function in ready.items():
                 theirs[peer].append(statistics.median(timed(function)))
     medians = {peer: statistics.median(times) for peer, times in theirs.items()}
@@ -141,6 +181,7 @@ def run_row(name, row):
         "title": row["title"],
         "tensc_s": statistics.median(ours),
         "peers_s": medians,
+        "others_s": {other: statistics.median(times) for other, times in others.items()},
         "best_peer": best,
         "ratio": medians[best] / statistics.median(ours),
     }
@@ -167,7 +208,7 @@ def table(results, facts):
         "|---|---|---|---|---|",
     ]
     for row in results:
-        tried = ", ".join(f"{peer} {seconds * 1e3:.1f} ms" for peer, seconds in row["peers_s"].items())
+        tried = ", ".join(f"{peer} {seconds * 1e3:.1f} ms" for peer, seconds in {**row["peers_s"], **row["others_s"]}.items())
         lines.append(
             f"| {row['title']} | {row['tensc_s'] * 1e3:.1f} ms | {row['best_peer']} {row['peers_s'][row['best_peer']] * 1e3:.1f} ms "
             f"| {row['ratio']:.2f} | {tried} |"

@@ -69,7 +69,8 @@ impl Legalizer<'_> {
             }
             (Op::Rec(rec), _) => {
                 // A form is chosen by how the body is written.
-                let as_written = matches!(rec.form, Form::Chunk(_)) && analyse::why_not(rec, rec.form).is_none();
+                let as_written =
+                    matches!(rec.form, Form::Chunk(_)) && analyse::why_not(rec, rec.form).is_none();
                 let body = if as_written { rec.body.clone() } else { self.body(&rec.body)? };
                 let op = Op::Rec(Box::new(Rec { body, ..(**rec).clone() }));
                 Ok(self.copier.builder.push_many(op, &operands, node.origin)?)

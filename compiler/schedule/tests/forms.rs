@@ -135,21 +135,49 @@ fn time_counts_from_the_start_of_the_stream_in_every_segment() {
 enum Decay {
     None,
     Constant,
+    /// Of more than 1.
+    Growing,
     Head,
     Key,
 }
 
 /// Linear attention with two heads: queries and keys of 5, values of 6.
 fn attention(decay: Decay, delta: bool, direction: Direction, form: Form) -> Verified<Graph> {
-    let (heads, d, e) = (n(2), n(5), n(6));
+    sized_attention((5, 6), false, decay, delta, direction, form)
+}
+
+/// The same with other sizes, and perhaps with a value in each sequence that is no number.
+fn sized_attention(
+    (d, e): (i64, i64),
+    with_nan: bool,
+    decay: Decay,
+    delta: bool,
+    direction: Direction,
+    form: Form,
+) -> Verified<Graph> {
+    let (heads, d, e) = (n(2), n(d), n(e));
     let mut make = Make::new("attention");
-    let sequence = |make: &mut Make, name: &str, last: &Dim| make.argument(name, f32(&[heads.clone(), t(), last.clone()]));
-    let (q, k, v) = (sequence(&mut make, "q", &d), sequence(&mut make, "k", &d), sequence(&mut make, "v", &e));
+    let sequence = |make: &mut Make, name: &str, last: &Dim| {
+        make.argument(name, f32(&[heads.clone(), t(), last.clone()]))
+    };
+    let (q, k, v) =
+        (sequence(&mut make, "q", &d), sequence(&mut make, "k", &d), sequence(&mut make, "v", &e));
+    let v = if with_nan {
+        let time = make.op(Op::Iota { len: t(), start: Dim::default() }, &[]);
+        let (five, zero, minus) = (make.whole(5), make.number(0.0), make.number(-1.0));
+        let here = make.binary(BinaryOp::Eq, time, five);
+        let nan = make.unary(UnaryOp::Log, minus);
+        let poison = make.op(Op::Select, &[here, nan, zero]);
+        let poison = make.op(Op::Reshape { shape: vec![t(), n(1)] }, &[poison]);
+        make.add(v, poison)
+    } else {
+        v
+    };
     let start = make.argument("s0", f32(&[heads.clone(), d.clone(), e.clone()]));
     let beta = make.argument("beta", f32(&[heads.clone(), t()]));
     let gate = match decay {
         Decay::None => None,
-        Decay::Constant => Some(make.param("gamma", f32(&[heads.clone()]))),
+        Decay::Constant | Decay::Growing => Some(make.param("gamma", f32(&[heads.clone()]))),
         Decay::Head => Some(make.argument("g", f32(&[heads.clone(), t()]))),
         Decay::Key => Some(make.argument("a", f32(&[heads.clone(), t(), d.clone()]))),
     };
@@ -160,17 +188,30 @@ fn attention(decay: Decay, delta: bool, direction: Direction, form: Form) -> Ver
     if let Some(gate) = gate {
         let zero = make.number(0.0);
         // Half of all decays are exactly zero.
-        let gate = if decay == Decay::Constant { make.unary(UnaryOp::Sigmoid, gate) } else { make.binary(BinaryOp::Max, gate, zero) };
-        if decay == Decay::Constant { constants.push(gate) } else { sequences.push(gate) }
+        let gate = match decay {
+            Decay::Constant => make.unary(UnaryOp::Sigmoid, gate),
+            Decay::Growing => {
+                let gate = make.unary(UnaryOp::Sigmoid, gate);
+                let more = make.number(0.8);
+                make.add(gate, more)
+            }
+            Decay::None | Decay::Head | Decay::Key => make.binary(BinaryOp::Max, gate, zero),
+        };
+        if matches!(decay, Decay::Constant | Decay::Growing) {
+            constants.push(gate)
+        } else {
+            sequences.push(gate)
+        }
     }
     let length = (t(), 1, direction);
     let made = rec(&mut make, length, &sequences, &constants, &[start], &[(1, 1)], |m, _, s, x, fixed| {
-        let shape = |sizes: &[&Dim]| Op::Reshape { shape: sizes.iter().map(|size| (*size).clone()).collect() };
+        let shape =
+            |sizes: &[&Dim]| Op::Reshape { shape: sizes.iter().map(|size| (*size).clone()).collect() };
         let one = n(1);
         let kept = match decay {
             Decay::None => s[0],
-            Decay::Constant | Decay::Head => {
-                let gate = if decay == Decay::Constant { fixed[0] } else { x[4] };
+            Decay::Constant | Decay::Growing | Decay::Head => {
+                let gate = fixed.first().copied().unwrap_or_else(|| x[4]);
                 let gate = m.op(shape(&[&heads, &one, &one]), &[gate]);
                 m.mul(gate, s[0])
             }
@@ -197,7 +238,7 @@ fn attention(decay: Decay, delta: bool, direction: Direction, form: Form) -> Ver
 
 #[test]
 fn chunks_of_outer_products() {
-    for decay in [Decay::Constant, Decay::Head, Decay::Key] {
+    for decay in [Decay::None, Decay::Constant, Decay::Growing, Decay::Head, Decay::Key] {
         for direction in [Direction::Forward, Direction::Backward] {
             for length in [1, 4, 8] {
                 let graph = attention(decay, false, direction, Form::Chunk(length));
@@ -210,7 +251,7 @@ fn chunks_of_outer_products() {
 
 #[test]
 fn chunks_of_the_delta_rule() {
-    for decay in [Decay::None, Decay::Constant, Decay::Head] {
+    for decay in [Decay::None, Decay::Constant, Decay::Growing, Decay::Head] {
         for direction in [Direction::Forward, Direction::Backward] {
             for length in [1, 4, 8] {
                 let graph = attention(decay, true, direction, Form::Chunk(length));
@@ -223,7 +264,37 @@ fn chunks_of_the_delta_rule() {
 
 #[test]
 fn a_reset_is_seen_in_every_segment() {
-    // A reset at every fifth entry is a class of its own, which the step form alone computes.
-    let refused = std::panic::catch_unwind(|| gated(forward(), Form::Scan(4)));
-    assert!(refused.is_err());
+    for form in [Form::Scan(1), Form::Scan(4), Form::Scan(16)] {
+        for direction in [forward(), backward()] {
+            let graph = gated(direction, form);
+            agree_at(&graph, &LENGTHS);
+            agree_from(&graph, &LENGTHS, 8);
+        }
+    }
+}
+
+#[test]
+fn products_of_large_chunks() {
+    for (decay, delta) in [
+        (Decay::Constant, false),
+        (Decay::Head, false),
+        (Decay::Key, false),
+        (Decay::None, true),
+        (Decay::Head, true),
+    ] {
+        for form in [Form::Chunk(16), Form::Chunk(20)] {
+            agree_at(
+                &sized_attention((16, 24), false, decay, delta, Direction::Forward, form),
+                &[15, 16, 50],
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_number_reaches_no_earlier_entry() {
+    for (decay, delta) in [(Decay::Constant, false), (Decay::Key, false), (Decay::Head, true)] {
+        let graph = sized_attention((5, 6), true, decay, delta, Direction::Forward, Form::Chunk(8));
+        agree_at(&graph, &[5, 6, 13, 20]);
+    }
 }

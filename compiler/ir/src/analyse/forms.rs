@@ -3,7 +3,7 @@
 //! A form is for recurrences of one group of one line. Others run in the step form.
 
 use super::matrix::matrix;
-use super::recurrence::{Class, Group, classify};
+use super::recurrence::{Class, Group, classify, elementwise_decay};
 use crate::form::Form;
 use crate::graph::Graph;
 use crate::op::{Op, Rec};
@@ -48,7 +48,10 @@ pub fn only_group(rec: &Rec) -> Option<Group> {
 /// The forms of a recurrence with numbers that suit them, the step form first.
 #[must_use]
 pub fn forms(rec: &Rec) -> Vec<Form> {
-    let candidates = [Form::Scan(8), Form::Chunk(32), Form::Diagonalise(1)];
+    // Where keys are decayed one by one, a chunk is written out row by row: the work of that grows with its square.
+    let along_keys = matrix(rec).is_ok_and(|matrix| matrix.decay_along_key);
+    let chunk = if along_keys { 16 } else { 32 };
+    let candidates = [Form::Scan(48), Form::Chunk(chunk)];
     let fitting = candidates.into_iter().filter(|form| why_not(rec, *form).is_none());
     std::iter::once(Form::Step).chain(fitting).collect()
 }
@@ -64,8 +67,13 @@ pub fn why_not(rec: &Rec, form: Form) -> Option<&'static str> {
     };
     match (form, &group.class) {
         (Form::Scan(_), Class::DiagonalConstant { .. } | Class::DiagonalVarying { .. }) => None,
-        (Form::Chunk(_), Class::DecayedOuter { .. } | Class::RankOne { .. }) => matrix(rec).err(),
-        (Form::Step | Form::Scan(_) | Form::Chunk(_) | Form::Diagonalise(_), _) => Some("its class has no such form"),
+        (Form::Scan(_), Class::Periodic { .. }) if elementwise_decay(rec).is_some() => None,
+        (Form::Chunk(_), Class::DecayedOuter { .. } | Class::RankOne { .. } | Class::Periodic { .. }) => {
+            matrix(rec).err()
+        }
+        (Form::Step | Form::Scan(_) | Form::Chunk(_) | Form::Diagonalise(_), _) => {
+            Some("its class has no such form")
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! The axis along which lines read is the key axis; the other one of the outer products is the value axis; all others are alike for every vector.
 
 use super::forms::only_group;
-use super::recurrence::{Class, Factor, Product};
+use super::recurrence::{Class, Factor, Product, elementwise_decay};
 use crate::graph::{Graph, Node, ValueId};
 use crate::op::{BinaryOp, Contraction, Op, Rec, UnaryOp};
 use crate::{DType, Dim, Type};
@@ -104,10 +104,10 @@ pub fn matrix(rec: &Rec) -> Found<Matrix> {
     let (decay, is_delta) = match group.class {
         Class::DecayedOuter { decay, .. } => (decay, false),
         Class::RankOne { decay, .. } => (decay, true),
+        Class::Periodic { .. } => (elementwise_decay(rec).ok_or("its class has no matrix state")?.0, false),
         Class::DiagonalConstant { .. }
         | Class::DiagonalVarying { .. }
         | Class::DenseConstant { .. }
-        | Class::Periodic { .. }
         | Class::Affine
         | Class::Nonlinear => return Err("its class has no matrix state"),
     };
@@ -130,15 +130,20 @@ pub fn matrix(rec: &Rec) -> Found<Matrix> {
     }
     let mut addends = Vec::new();
     walk.addends(*state, false, &mut addends);
-    let written: Vec<&(bool, ValueId)> =
-        addends.iter().filter(|(_, value)| walk.depends(*value) && walk.outer_operands(*value).is_some()).collect();
+    let written: Vec<&(bool, ValueId)> = addends
+        .iter()
+        .filter(|(_, value)| walk.depends(*value) && walk.outer_operands(*value).is_some())
+        .collect();
     let mut keys = reads.iter().filter_map(|(read, key)| (!read.axes.is_empty()).then_some(*key));
     let recalled = match written.as_slice() {
         [(_, value)] if is_delta => Some(walk.recalled(*value)?),
-        _ if is_delta => return Err("its rank-one update is not an outer product of a vector and what was read"),
+        _ if is_delta => {
+            return Err("its rank-one update is not an outer product of a vector and what was read");
+        }
         _ => None,
     };
-    let large = |axis: usize| ty.shape.get(axis).and_then(Dim::as_constant).is_some_and(|n| (2..=4096).contains(&n));
+    let large =
+        |axis: usize| ty.shape.get(axis).and_then(Dim::as_constant).is_some_and(|n| (2..=4096).contains(&n));
     let key = keys.next().or(recalled.as_ref().map(|(_, key)| *key)).unwrap_or(ty.rank() - 2);
     if keys.any(|other| other != key) || recalled.as_ref().is_some_and(|(_, other)| *other != key) {
         return Err("its lines read along different axes");
@@ -167,7 +172,17 @@ pub fn matrix(rec: &Rec) -> Found<Matrix> {
                 if decay_along_key && reads.iter().any(|read| read.earlier) {
                     return Err("a line reads the state before a decay that differs along its axis");
                 }
-                return Ok(Matrix { key, value, decay, decay_along_key, outer, delta, reads, lines, state_line: line });
+                return Ok(Matrix {
+                    key,
+                    value,
+                    decay,
+                    decay_along_key,
+                    outer,
+                    delta,
+                    reads,
+                    lines,
+                    state_line: line,
+                });
             }
             Err(reason) => why = reason,
         }
@@ -219,9 +234,7 @@ impl Walk<'_> {
 
     /// What a value is the sum of.
     fn addends(&self, value: ValueId, negative: bool, into: &mut Vec<(bool, ValueId)>) {
-        let same = |operand: ValueId| {
-            matches!((self.ty(operand), self.ty(self.state)), (Ok(a), Ok(b)) if a.shape == b.shape)
-        };
+        let same = |operand: ValueId| matches!((self.ty(operand), self.ty(self.state)), (Ok(a), Ok(b)) if a.shape == b.shape);
         match self.node(value).map(|node| (&node.op, node.operands.as_slice())) {
             Ok((Op::Binary(op @ (BinaryOp::Add | BinaryOp::Sub)), [a, b])) if same(*a) && same(*b) => {
                 self.addends(*a, negative, into);
@@ -259,7 +272,8 @@ impl Walk<'_> {
                 *to = to.or(from);
             }
         }
-        let known = axes.iter().zip(&result.shape).all(|(axis, size)| axis.is_some() || *size == Dim::constant(1));
+        let known =
+            axes.iter().zip(&result.shape).all(|(axis, size)| axis.is_some() || *size == Dim::constant(1));
         if known { Ok(axes) } else { Err(LINE) }
     }
 
@@ -291,7 +305,9 @@ impl Walk<'_> {
         let (operands, result) = (node.operands.as_slice(), self.ty(value).ok()?);
         let pair = match (&node.op, operands) {
             (Op::Contract(labels), [a, b]) => {
-                let all = |l: &[u8]| l.iter().map(|l| labels.result.iter().position(|r| r == l)).collect::<Vec<_>>();
+                let all = |l: &[u8]| {
+                    l.iter().map(|l| labels.result.iter().position(|r| r == l)).collect::<Vec<_>>()
+                };
                 if !labels.left.iter().chain(&labels.right).all(|l| labels.result.contains(l)) {
                     return None;
                 }
@@ -318,7 +334,12 @@ impl Walk<'_> {
     }
 
     /// The axes of the operand of a reshape or broadcast that only adds or removes axes of size 1.
-    fn without_ones(&self, operand: ValueId, result: ValueId, axes: &[Option<usize>]) -> Found<Vec<Option<usize>>> {
+    fn without_ones(
+        &self,
+        operand: ValueId,
+        result: ValueId,
+        axes: &[Option<usize>],
+    ) -> Found<Vec<Option<usize>>> {
         let one = Dim::constant(1);
         let (from, to) = (&self.ty(operand)?.shape, &self.ty(result)?.shape);
         let mut large = to.iter().zip(axes).filter(|(size, _)| **size != one);
@@ -349,7 +370,11 @@ impl Walk<'_> {
     fn factors(&self, part: Part, (key, value): (usize, usize), outer: &mut Outer) -> Found<()> {
         let has = |axis: usize| part.axes.contains(&Some(axis));
         if !has(key) || !has(value) {
-            if has(key) { outer.key.push(part) } else { outer.value.push(part) }
+            if has(key) {
+                outer.key.push(part)
+            } else {
+                outer.value.push(part)
+            }
             return Ok(());
         }
         if part.inverse {
@@ -369,7 +394,9 @@ impl Walk<'_> {
                 for (operand, labels) in [(*a, left), (*b, right)] {
                     let axes = labels
                         .iter()
-                        .map(|label| result.iter().position(|l| l == label).and_then(|n| part.axes.get(n).copied()))
+                        .map(|label| {
+                            result.iter().position(|l| l == label).and_then(|n| part.axes.get(n).copied())
+                        })
                         .collect::<Option<Vec<_>>>()
                         .ok_or(SHAPE)?;
                     self.factors(Part { value: operand, axes, inverse: false }, (key, value), outer)?;
@@ -380,7 +407,9 @@ impl Walk<'_> {
                 outer.negative ^= true;
                 self.factors(Part { value: *x, ..part }, (key, value), outer)
             }
-            (Op::Unary(UnaryOp::Detach), [x]) => self.factors(Part { value: *x, ..part }, (key, value), outer),
+            (Op::Unary(UnaryOp::Detach), [x]) => {
+                self.factors(Part { value: *x, ..part }, (key, value), outer)
+            }
             (Op::Reshape { .. } | Op::Broadcast { .. }, [x]) => {
                 let axes = self.without_ones(*x, part.value, &part.axes)?;
                 self.factors(Part { value: *x, axes, inverse: false }, (key, value), outer)
@@ -441,7 +470,15 @@ impl Walk<'_> {
         }
         let content = Part { value: content, axes: content_axes, inverse: false };
         let negative = of_write.negative;
-        Ok(Delta { negative, write: of_write.key, content, recalled, read, rate, rate_negative: path.negative })
+        Ok(Delta {
+            negative,
+            write: of_write.key,
+            content,
+            recalled,
+            read,
+            rate,
+            rate_negative: path.negative,
+        })
     }
 
     /// One step from a value towards the state, along operands that depend on it.
@@ -474,9 +511,7 @@ impl Walk<'_> {
                 Ok((*x, axes.to_vec()))
             }
             (Op::Unary(UnaryOp::Detach), [x]) => Ok((*x, axes.to_vec())),
-            (Op::Reshape { .. } | Op::Broadcast { .. }, [x]) => {
-                Ok((*x, self.without_ones(*x, value, axes)?))
-            }
+            (Op::Reshape { .. } | Op::Broadcast { .. }, [x]) => Ok((*x, self.without_ones(*x, value, axes)?)),
             _ => Err("what it writes is no affine function of what it reads"),
         }
     }
@@ -487,7 +522,8 @@ impl Walk<'_> {
         let all: Vec<Option<usize>> = (0..state.rank()).map(Some).collect();
         let mut along = vec![false; state.rank()];
         for factor in decay.iter().flat_map(|product| &product.factors) {
-            let (Factor::Times(value) | Factor::Over(value) | Factor::Where { condition: value, .. }) = *factor;
+            let (Factor::Times(value) | Factor::Over(value) | Factor::Where { condition: value, .. }) =
+                *factor;
             for axis in self.aligned(value, state, &all)?.into_iter().flatten() {
                 if let Some(slot) = along.get_mut(axis) {
                     *slot = true;

@@ -161,6 +161,29 @@ pub fn classify(rec: &Rec) -> Vec<Group> {
         .collect()
 }
 
+/// What a recurrence of one line multiplies its earlier entry with, elementwise, and whether that is the same in all steps; resets and exceptions at every n-th step are factors of 0 or
+/// 1. Nothing for other recurrences.
+#[must_use]
+pub fn elementwise_decay(rec: &Rec) -> Option<(Vec<Product>, bool)> {
+    let reads = linear::states_read(rec);
+    let groups = groups(rec, &reads);
+    let ([states], [state]) = (groups.as_slice(), rec.states.as_slice()) else { return None };
+    if state.depth != 1 {
+        return None;
+    }
+    let expansion = Expansion::new(rec, states, &reads);
+    let decay: Vec<Product> = match expansion.line(state.line) {
+        Linear::Free(_) => Vec::new(),
+        Linear::Terms(terms) => {
+            let of_state = terms.iter().filter(|term| matches!(term.source, Source::State { .. }));
+            of_state.map(|term| shape::product(&term.steps)).collect::<Option<_>>()?
+        }
+        Linear::Nonlinear => return None,
+    };
+    let constant = decay.iter().all(|product| is_constant(&expansion, product));
+    Some((decay, constant))
+}
+
 /// States that read one another, each set after those that it reads.
 fn groups(rec: &Rec, reads: &[Vec<bool>]) -> Vec<Vec<usize>> {
     let count = rec.states.len();

@@ -130,10 +130,13 @@ impl<'g> Scheduler<'g> {
         reader.em.begin_named_loop(CHUNK.to_owned(), turns, false);
         let tile_axes: Vec<AxisId> = axes.iter().map(|(id, _)| *id).collect();
         let state_tile = reader.em.carry(start, &tile_axes);
-        let chunk = Chunk { matrix, rec, entries, idx: idx.clone(), key, key_size, state: state_tile, body, row };
+        let chunk =
+            Chunk { matrix, rec, entries, idx: idx.clone(), key, key_size, state: state_tile, body, row };
         let next = chunk.turn(&mut reader)?;
         for (line, axes) in &matrix.lines {
-            let (Some(place), Some((_, value))) = (places.get(line), rec.body.outputs.get(*line)) else { continue };
+            let (Some(place), Some((_, value))) = (places.get(line), rec.body.outputs.get(*line)) else {
+                continue;
+            };
             let mut positions = at_axes(axes, &idx);
             let val = reader.read(body, *value, &positions)?;
             positions.insert(rec.axis.min(positions.len()), Ix::at(at_entry.clone()));
@@ -144,7 +147,8 @@ impl<'g> Scheduler<'g> {
             reader.store(&end, &idx, Val::Real(*tile));
         }
         let wanted: Vec<ValueId> = rec.body.outputs.iter().map(|(_, value)| *value).collect();
-        let name = format!("chunks of rec {}", crate::kernels::describe(self.scope(body), &wanted, ValueId(0)));
+        let name =
+            format!("chunks of rec {}", crate::kernels::describe(self.scope(body), &wanted, ValueId(0)));
         let Reader { em, checks, .. } = reader;
         let (kernel, arguments, sizes) = em.finish(name);
         self.add_checks(checks);
@@ -157,7 +161,8 @@ impl<'g> Scheduler<'g> {
 impl Chunk<'_> {
     /// Everything that a chunk computes: gives what lines read to the reader, and the state behind the chunk.
     fn turn(&self, reader: &mut Reader<'_, '_>) -> Result<TileId, ScheduleError> {
-        let of_state = self.rec.body.outputs.get(self.matrix.state_line).map(|(_, value)| ty(&self.rec.body, *value));
+        let of_state =
+            self.rec.body.outputs.get(self.matrix.state_line).map(|(_, value)| ty(&self.rec.body, *value));
         let Some(of_state) = of_state else { return Ok(self.state) };
         let decay = reader.decay(self.body, &self.matrix.decay, of_state, &self.idx)?.real();
         if self.matrix.decay_along_key {
@@ -165,21 +170,21 @@ impl Chunk<'_> {
         }
         let is_one = reader.em.constant_of(decay) == Some(1.0);
         let decays = (!is_one).then(|| reader.decays(self.entries, decay));
-        let before = (!is_one && (self.matrix.delta.is_some() || self.matrix.reads.iter().any(|read| read.earlier)))
-            .then(|| reader.decays_before(self.entries, decay));
+        let before = (!is_one
+            && (self.matrix.delta.is_some() || self.matrix.reads.iter().any(|read| read.earlier)))
+        .then(|| reader.decays_before(self.entries, decay));
         let mut written = self.outer(reader)?;
         if let Some(delta) = &self.matrix.delta {
             let more = self.delta(reader, delta, before, &written)?;
             written.push(more);
         }
         for read in &self.matrix.reads {
-            let query = reader.read(self.body, read.vector.value, &at_axes(&read.vector.axes, &self.idx))?.real();
+            let query =
+                reader.read(self.body, read.vector.value, &at_axes(&read.vector.axes, &self.idx))?.real();
             let query = reader.em.widen(query, self.entries.entry);
             let (mask, between, upto) = match (read.earlier, decays, before) {
                 (true, _, before) => (self.entries.before, before.map(|b| b.0), before.map(|b| b.1)),
-                (false, decays, _) => {
-                    (self.entries.upto, decays.map(|d| d.between), decays.map(|d| d.upto))
-                }
+                (false, decays, _) => (self.entries.upto, decays.map(|d| d.between), decays.map(|d| d.upto)),
             };
             let mut sum = None;
             for pair in &written {
@@ -207,7 +212,8 @@ impl Chunk<'_> {
             let value = reader.parts_at(self.body, &outer.value, &self.idx)?;
             let (Some(key), Some(value)) = (key, value) else { continue };
             let value = reader.signed(value, outer.negative);
-            let (key, value) = (reader.em.widen(key, self.entries.entry), reader.em.widen(value, self.entries.entry));
+            let (key, value) =
+                (reader.em.widen(key, self.entries.entry), reader.em.widen(value, self.entries.entry));
             written.push(Written { key, value });
         }
         Ok(written)
@@ -230,7 +236,13 @@ impl Chunk<'_> {
     }
 
     /// The sum of what other entries write, by scores.
-    fn mixed(&self, reader: &mut Reader<'_, '_>, sum: Option<TileId>, scores: TileId, value: TileId) -> TileId {
+    fn mixed(
+        &self,
+        reader: &mut Reader<'_, '_>,
+        sum: Option<TileId>,
+        scores: TileId,
+        value: TileId,
+    ) -> TileId {
         let (finite, rest) = reader.finite(self.entries, value);
         let value = reader.of_other(self.entries, finite);
         let mixed = reader.em.dot(self.entries.other, scores, value);
@@ -250,7 +262,8 @@ impl Chunk<'_> {
         // The part of what is written that is free of the state: as if nothing were recalled.
         let nothing = reader.real(0.0);
         self.give(reader, delta.recalled.value, &delta.recalled.axes, nothing);
-        let free = reader.read(self.body, delta.content.value, &at_axes(&delta.content.axes, &self.idx))?.real();
+        let free =
+            reader.read(self.body, delta.content.value, &at_axes(&delta.content.axes, &self.idx))?.real();
         reader.forget();
         let free = reader.signed(free, delta.negative);
         let read = reader.parts_at(self.body, &delta.read, &self.idx)?;
@@ -310,7 +323,8 @@ impl Chunk<'_> {
         }
         let mut scores = rows.scores.iter();
         for read in &self.matrix.reads {
-            let query = reader.read(self.body, read.vector.value, &at_axes(&read.vector.axes, &self.idx))?.real();
+            let query =
+                reader.read(self.body, read.vector.value, &at_axes(&read.vector.axes, &self.idx))?.real();
             let query = reader.em.binary(BinaryOp::Mul, query, upto);
             let mut val = reader.em.dot(self.key, query, self.state);
             for pair in &written {
@@ -337,7 +351,8 @@ impl Chunk<'_> {
     fn rows(&self, reader: &mut Reader<'_, '_>, pairs: usize) -> Result<Rows, ScheduleError> {
         let length = self.entries.length;
         let element = reader.em.element(self.state);
-        let keys: Vec<LocalId> = (0..pairs).map(|_| reader.em.local(element, length * self.key_size)).collect();
+        let keys: Vec<LocalId> =
+            (0..pairs).map(|_| reader.em.local(element, length * self.key_size)).collect();
         let scores: Vec<LocalId> =
             (0..pairs * self.matrix.reads.len()).map(|_| reader.em.local(element, length * length)).collect();
         let row = Dim::var(ROW);
@@ -352,7 +367,8 @@ impl Chunk<'_> {
         reader.em.begin_named_loop(ROW.to_owned(), dim(length), false);
         let upto = reader.em.named_axis(UPTO, length, &row);
         let upto = reader.em.position(upto);
-        let of_state = self.rec.body.outputs.get(self.matrix.state_line).map(|(_, value)| ty(&self.rec.body, *value));
+        let of_state =
+            self.rec.body.outputs.get(self.matrix.state_line).map(|(_, value)| ty(&self.rec.body, *value));
         let Some(of_state) = of_state else { return Ok(Rows { keys, scores }) };
         let decay = reader.decay(self.row, &self.matrix.decay, of_state, &self.idx)?.real();
         let mut queries = Vec::new();

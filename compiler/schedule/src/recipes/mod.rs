@@ -11,7 +11,8 @@ use crate::ScheduleError;
 use crate::recurrence::{Lanes, Start, Target, Walk};
 use crate::region::Steps;
 use crate::schedule::Scheduler;
-use tensc_ir::analyse::{Class, matrix, only_group};
+use tensc_ir::analyse::matrix;
+use tensc_ir::analyse::recurrence::elementwise_decay;
 use tensc_ir::{Dim, Direction, Form};
 
 impl<'g> Scheduler<'g> {
@@ -25,16 +26,12 @@ impl<'g> Scheduler<'g> {
         let rec = target.rec;
         match rec.form {
             Form::Step | Form::Diagonalise(_) => Ok(false),
-            Form::Scan(segments) => match only_group(rec).map(|group| group.class) {
-                Some(Class::DiagonalConstant { decay }) => {
-                    self.scan(target, lanes, (&decay, true), segments as usize, steps)?;
+            Form::Scan(segments) => match elementwise_decay(rec) {
+                Some((decay, constant)) => {
+                    self.scan(target, lanes, (&decay, constant), segments as usize, steps)?;
                     Ok(true)
                 }
-                Some(Class::DiagonalVarying { decay }) => {
-                    self.scan(target, lanes, (&decay, false), segments as usize, steps)?;
-                    Ok(true)
-                }
-                _ => Ok(false),
+                None => Ok(false),
             },
             Form::Chunk(length) => match matrix(rec) {
                 Ok(matrix) if self.only_reads(target, &matrix) => {

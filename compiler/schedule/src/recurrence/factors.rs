@@ -113,7 +113,8 @@ impl Reader<'_, '_> {
             .flat_map(|ix| ix.affine.names())
             .filter_map(|name| self.em.axis_of(&name).map(|(axis, _, _)| axis))
             .collect();
-        let widen = |reader: &mut Self, tile| axes.iter().fold(tile, |tile, axis| reader.em.widen(tile, *axis));
+        let widen =
+            |reader: &mut Self, tile| axes.iter().fold(tile, |tile, axis| reader.em.widen(tile, *axis));
         match val {
             Val::Real(tile) => Val::Real(widen(self, tile)),
             Val::Complex(re, im) => Val::Complex(widen(self, re), widen(self, im)),

@@ -162,9 +162,8 @@ impl<'g> Scheduler<'g> {
         let positions = |line: usize| -> Vec<Ix> {
             lines.get(line).map(|along| along.iter().map(|a| a.ix.clone()).collect()).unwrap_or_default()
         };
-        let in_segment = |line: usize| -> Vec<Ix> {
-            walk.segment().into_iter().chain(positions(line)).collect()
-        };
+        let in_segment =
+            |line: usize| -> Vec<Ix> { walk.segment().into_iter().chain(positions(line)).collect() };
 
         // Initial states, in front of the loop.
         let first_start = rec.sequences + rec.constants;
@@ -186,7 +185,8 @@ impl<'g> Scheduler<'g> {
         let length = reader.em.size(&rec.length);
         reader.em.span(&at_entry, &length);
         reader.em.begin_named_loop(TIME.to_owned(), extent, reverse);
-        let segment_axis = side_by_side.and_then(|(name, _)| reader.em.axis_of(name).map(|(axis, _, _)| axis));
+        let segment_axis =
+            side_by_side.and_then(|(name, _)| reader.em.axis_of(name).map(|(axis, _, _)| axis));
         let mut carried = Vec::new();
         for (n, (line, start)) in starts.iter().enumerate() {
             let along = lines.get(*line).cloned().unwrap_or_default();
@@ -239,14 +239,17 @@ impl<'g> Scheduler<'g> {
         }
         // The product of the factors, beside the states.
         let mut product = None;
-        if let (Some((factors, place)), Some((_, value))) = (&walk.product, rec.states.first().and_then(|s| rec.body.outputs.get(s.line))) {
+        if let (Some((factors, place)), Some((_, value))) =
+            (&walk.product, rec.states.first().and_then(|s| rec.body.outputs.get(s.line)))
+        {
             let line = rec.states.first().map_or(0, |state| state.line);
             let factor = reader.decay(body, factors, ty(&rec.body, *value), &positions(line))?;
             let one = reader.one(ty(&rec.body, *value).dtype);
             let mut tile_axes: Vec<_> =
                 factor.tiles().iter().flat_map(|tile| reader.em.tile(*tile).axes.clone()).collect();
             tile_axes.extend(segment_axis);
-            let tiles: Vec<TileId> = one.tiles().into_iter().map(|tile| reader.em.carry(tile, &tile_axes)).collect();
+            let tiles: Vec<TileId> =
+                one.tiles().into_iter().map(|tile| reader.em.carry(tile, &tile_axes)).collect();
             let before = one.with(&tiles);
             let dtype = ty(&rec.body, *value).dtype;
             let after = reader.binary(tensc_ir::BinaryOp::Mul, factor, before, dtype)?;

@@ -51,9 +51,9 @@ pub(crate) fn scratch_bytes(shape: &GemmShape) -> usize {
 
 /// One operand of a block: where it starts, and its strides (row, column) in elements.
 #[derive(Clone, Copy)]
-struct Operand {
-    pointer: *mut f32,
-    strides: [i64; 2],
+pub(crate) struct Operand {
+    pub(crate) pointer: *mut f32,
+    pub(crate) strides: [i64; 2],
 }
 
 /// Runs blocks of a product.
@@ -131,8 +131,12 @@ unsafe fn operand(
     Operand { pointer: scratch, strides: [columns, 1] }
 }
 
+/// One product, on this thread.
+///
+/// # Safety
+/// The operands cover m x k, k x n and m x n elements at their strides; nothing else uses those of c.
 #[expect(unsafe_code, reason = "matrices come as pointers")]
-unsafe fn multiply([m, k, n]: [i64; 3], a: Operand, b: Operand, c: Operand, accumulate: bool) {
+pub(crate) unsafe fn multiply([m, k, n]: [i64; 3], a: Operand, b: Operand, c: Operand, accumulate: bool) {
     if m <= 0 || n <= 0 {
         return;
     }

@@ -1,5 +1,6 @@
 //! Functions that compiled code calls: what has no code of its own, for one element.
 
+use crate::gemm::{Operand, multiply};
 use tensc_ir::{BinaryOp, UnaryOp};
 use tensc_program::scalar;
 use tensc_program::{CheckId, Failure};
@@ -23,6 +24,8 @@ pub(crate) enum Signature {
     I32x2,
     /// f32 to i32: half precision bits.
     F32ToI32,
+    /// Sizes m, n, k; then for each of the three matrices its address and its strides along rows and columns.
+    Product,
     /// Status, site, value, position.
     Record,
 }
@@ -89,6 +92,29 @@ extern "C" fn half_bits(x: f32) -> i32 {
     i32::from(half::f16::from_f32(x).to_bits())
 }
 
+extern "C" fn tile_product(
+    m: i64,
+    n: i64,
+    k: i64,
+    a: *mut f32,
+    a_row: i64,
+    a_column: i64,
+    b: *mut f32,
+    b_row: i64,
+    b_column: i64,
+    c: *mut f32,
+    c_row: i64,
+    c_column: i64,
+) {
+    let operand = |pointer, row, column| Operand { pointer, strides: [row, column] };
+    let (a, b) = (operand(a, a_row, a_column), operand(b, b_row, b_column));
+    // SAFETY: compiled code passes tiles of a verified kernel: they cover these entries, and the result is none of the operands.
+    #[expect(unsafe_code, reason = "matrices come as pointers")]
+    unsafe {
+        multiply([m, k, n], a, b, operand(c, c_row, c_column), false);
+    }
+}
+
 /// Where a function is; asked for only when code is linked.
 pub(crate) type Address = fn() -> *const u8;
 
@@ -117,6 +143,7 @@ pub(crate) const SYMBOLS: &[(&str, Signature, Address)] = &[
     ("rem_i32", Signature::I32x2, || rem_i32 as *const u8),
     ("pow_i32", Signature::I32x2, || pow_i32 as *const u8),
     ("half_bits", Signature::F32ToI32, || half_bits as *const u8),
+    ("tile_product", Signature::Product, || tile_product as *const u8),
     ("record", Signature::Record, || record as *const u8),
     ("fmaf", Signature::F32x3, || fma_f32 as *const u8),
     ("fma", Signature::F64x3, || fma_f64 as *const u8),

@@ -1,4 +1,4 @@
-//! Products of tiles: blocks of four rows and two vectors of columns are held in registers along the contracted axis.
+//! Products of tiles: blocks of four rows and two vectors of columns are held in registers along the contracted axis. Large ones whose operands lie in memory are calls to the library.
 
 use super::{Cell, Coord, Emit};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -8,6 +8,10 @@ use tensc_program::{AxisId, Element, Inst, TileId, TileOp};
 const ROWS: i64 = 4;
 /// Vectors of a block.
 const VECTORS: i64 = 2;
+
+/// A product with a shorter side is written out here; so is one with fewer multiplications.
+const SMALL: usize = 8;
+const LARGE: usize = 16 * 16 * 16;
 
 /// A product: the axes of its blocks.
 struct Product {
@@ -47,8 +51,37 @@ impl Emit<'_, '_> {
             .collect();
         // An empty contracted axis leaves the sums at 0, and nothing is read: loads stand inside its loop.
         self.memo.push(Default::default());
-        self.loops(&outer, &Cell::default(), &mut |emit, cell| emit.rows(&product, cell));
+        self.loops(&outer, &Cell::default(), &mut |emit, cell| {
+            if !emit.library_product(&product, cell) {
+                emit.rows(&product, cell);
+            }
+        });
         self.memo.pop();
+    }
+
+    /// Calls the library for a large product of matrices that lie in memory.
+    fn library_product(&mut self, product: &Product, cell: &Cell) -> bool {
+        let (Some(rows), Some(columns)) = (product.rows, product.columns) else { return false };
+        let sizes = [rows, columns, product.contracted];
+        let extents = sizes.map(|axis| self.plan.extent_at_most(axis));
+        let large = extents.iter().all(|n| *n >= SMALL) && extents.iter().product::<usize>() >= LARGE;
+        if product.element != Element::F32 || !large {
+            return false;
+        }
+        let has_rows = self.plan.tile(product.a).axes.contains(&rows);
+        let (left, right) = if has_rows { (product.a, product.b) } else { (product.b, product.a) };
+        let Some((a, a_strides)) = self.matrix(left, cell, [rows, product.contracted]) else { return false };
+        let Some((b, b_strides)) = self.matrix(right, cell, [product.contracted, columns]) else {
+            return false;
+        };
+        let Some((c, c_strides)) = self.matrix(product.result, cell, [rows, columns]) else { return false };
+        let [m, n, k] = sizes.map(|axis| self.extent(axis));
+        let mut arguments = vec![m, n, k];
+        for (address, [row, column]) in [(a, a_strides), (b, b_strides), (c, c_strides)] {
+            arguments.extend([address, row, column]);
+        }
+        self.call("tile_product", &arguments);
+        true
     }
 
     fn rows(&mut self, product: &Product, cell: &Cell) {

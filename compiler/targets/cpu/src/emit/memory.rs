@@ -6,7 +6,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use std::rc::Rc;
 use tensc_ir::{DType, Dim};
-use tensc_program::{AxisId, Element, Index, LocalId, Memory, ParamId, TileId, rules};
+use tensc_program::{AxisId, Element, Index, LocalId, Memory, ParamId, TileId, TileOp, rules};
 
 /// A place split into what does not depend on tile axes, and strides.
 pub(super) struct Access {
@@ -415,6 +415,53 @@ impl Emit<'_, '_> {
                 }
                 (addresses, false)
             }
+        }
+    }
+
+    /// A tile of f32 as a matrix in memory: the address of its first entry at this place, and its strides along two axes in elements. Nothing where it is computed.
+    pub(super) fn matrix(
+        &mut self,
+        id: TileId,
+        cell: &Cell,
+        axes: [AxisId; 2],
+    ) -> Option<(Value, [Value; 2])> {
+        let at_start = |cell: &Cell| {
+            axes.iter().fold(cell.clone(), |cell, axis| cell.with(*axis, Coord::Known(0), false))
+        };
+        if let Some(slot) = self.slot(id) {
+            if slot.element != Element::F32 {
+                return None;
+            }
+            let (addresses, _) = self.slot_addresses(&slot, &at_start(cell));
+            let strides = axes.map(|axis| {
+                let place = slot.axes.iter().position(|a| *a == axis);
+                let inner =
+                    place.map(|n| slot.axes[n + 1..].iter().map(|a| bound(self.kernel, *a)).product());
+                inner.map_or(0, |entries: usize| entries as i64)
+            });
+            return Some((*addresses.first()?, strides.map(|stride| self.int(stride))));
+        }
+        match self.plan.op(id)? {
+            TileOp::Rename { value, from, to } => {
+                let axes = axes.map(|axis| if axis == *to { *from } else { axis });
+                self.matrix(*value, &at_start(cell).renamed(*from, *to), axes)
+            }
+            TileOp::Load { memory, index, mask: None } if index.gathered.is_empty() => {
+                let (pointer, stored, _) = self.memory(*memory);
+                match stored {
+                    Stored::Param(DType::F32 | DType::C64) | Stored::Scratch(Element::F32) => {}
+                    Stored::Param(_) | Stored::Scratch(_) => return None,
+                }
+                let cell = at_start(cell);
+                let (address, _) = self.address(pointer, stored, index, &cell);
+                let access = self.access(index);
+                let strides = axes.map(|axis| {
+                    let stride = access.strides.iter().find(|(a, _)| *a == axis);
+                    stride.map_or_else(Dim::default, |(_, stride)| stride.clone())
+                });
+                Some((address, strides.map(|stride| self.size(&stride, &cell))))
+            }
+            _ => None,
         }
     }
 

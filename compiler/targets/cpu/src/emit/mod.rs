@@ -19,6 +19,7 @@ mod reduce;
 mod registers;
 mod scan;
 mod size;
+mod solve;
 mod value;
 
 pub(crate) use cell::{Cell, Coord};
@@ -102,6 +103,7 @@ pub(crate) fn import_signature(convention: CallConv, signature: Signature) -> ir
         Signature::F64x3 => (&[types::F64; 3], Some(types::F64)),
         Signature::I32x2 => (&[types::I32; 2], Some(types::I32)),
         Signature::F32ToI32 => (&[types::F32], Some(types::I32)),
+        Signature::Product => (&[types::I64; 12], None),
         Signature::Record => (&[types::I64, types::I32, types::I32, types::I32], None),
     };
     let mut made = ir::Signature::new(convention);

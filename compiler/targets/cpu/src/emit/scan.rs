@@ -1,4 +1,4 @@
-//! Scans and triangular solves: sequential along one axis, in vectors along another.
+//! Scans: sequential along one axis, in vectors along another.
 
 use super::{Cell, Coord, Emit};
 use cranelift_codegen::ir::{InstBuilder, Value};
@@ -7,7 +7,7 @@ use tensc_program::{AxisId, Element, Inst, TileOp};
 
 impl Emit<'_, '_> {
     /// The axis along vectors: the innermost one of `axes` but `sequential`, where it is worth it.
-    fn other_axis(&self, axes: &[AxisId], sequential: AxisId, element: Element) -> Option<AxisId> {
+    pub(super) fn other_axis(&self, axes: &[AxisId], sequential: AxisId, element: Element) -> Option<AxisId> {
         if element != Element::F32 {
             return None;
         }
@@ -68,29 +68,6 @@ impl Emit<'_, '_> {
                 h = emit.binary(BinaryOp::Add, tile.element, h, b);
                 emit.store_slot(&slot, &place, h);
                 vec![h]
-            });
-        });
-    }
-
-    pub(super) fn solve(&mut self, inst: &Inst) {
-        let TileOp::TriangularSolve { l, row, column, b } = &inst.op else { return };
-        let (id, tile) = (inst.results[0], self.plan.tile(inst.results[0]));
-        let Some(slot) = self.slot(id) else { return };
-        let vector = self.other_axis(&tile.axes, *row, tile.element);
-        let extent = self.extent(*row);
-        self.around(&tile.axes, *row, vector, &mut |emit, cell| {
-            let zero = emit.int(0);
-            emit.for_each(zero, extent, 1, |emit, i| {
-                let here = cell.with(*row, Coord::At(i), false);
-                let right = emit.eval(*b, &here);
-                let right = if cell.vector.is_some() { emit.widen(right) } else { right };
-                let solved = emit.fold(zero, i, 1, &[right], |emit, j, rest| {
-                    let known = emit.load_slot(&slot, &cell.with(*row, Coord::At(j), false));
-                    let factor = emit.eval(*l, &here.with(*column, Coord::At(j), false));
-                    let product = emit.binary(BinaryOp::Mul, tile.element, factor, known);
-                    vec![emit.binary(BinaryOp::Sub, tile.element, rest[0], product)]
-                });
-                emit.store_slot(&slot, &here, solved[0]);
             });
         });
     }

@@ -21,8 +21,16 @@ pub(super) fn forced(tree: &Tree) -> Vec<bool> {
         }
         if let Some(TileOp::Dot { a, b, .. }) = tree.op(id) {
             for operand in [a, b] {
-                keep[operand.0 as usize] |= tree.can_be_inline(*operand) && !is_plain_load(tree, *operand);
+                // A tile under other axes is read where it lies.
+                let mut source = *operand;
+                while let Some(TileOp::Rename { value, .. }) = tree.op(source) {
+                    source = *value;
+                }
+                keep[source.0 as usize] |= tree.can_be_inline(source) && !is_plain_load(tree, source);
             }
+        }
+        if let Some(TileOp::TriangularSolve { l, .. }) = tree.op(id) {
+            keep[l.0 as usize] |= tree.can_be_inline(*l) && !is_plain_load(tree, *l);
         }
     }
     for (block, _) in &tree.blocks {
