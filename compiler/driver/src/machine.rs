@@ -54,6 +54,7 @@ pub(crate) fn optimized(
             Failure::machine(format!("internal error: {error}"))
         }
     })?;
+    options::forms_taken(&graph, &options::forms(common)?)?;
     Ok(Optimized { graph: verified(graph, "optimize")?, report })
 }
 

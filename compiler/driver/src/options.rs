@@ -2,8 +2,9 @@
 
 use crate::cli::{Common, WeightType};
 use crate::failure::{Failure, Result};
-use tensc_ir::Form;
 use tensc_ir::analyse::forms::CLASSES;
+use tensc_ir::analyse::{classify, why_not};
+use tensc_ir::{Form, Graph, Op};
 use tensc_runtime::arguments::Hint;
 use tensc_runtime::suggest::suggest;
 
@@ -96,6 +97,38 @@ fn read_form(text: &str) -> Result<(String, Form)> {
     match form.parse() {
         Ok(form) => Ok((class.to_owned(), form)),
         Err(error) => Err(Failure::user(format!("{error}")).hint(format!("--form {class}=step"))),
+    }
+}
+
+/// Refuses a form that no recurrence of its class has.
+pub(crate) fn forms_taken(graph: &Graph, forms: &[(String, Form)]) -> Result<()> {
+    for (class, form) in forms {
+        let mut reasons = Vec::new();
+        form_of_class(graph, class, *form, &mut reasons);
+        let option = format!("--form {class}={form}");
+        match reasons.as_slice() {
+            [] => return Err(Failure::user(format!("`{option}` finds no recurrence of this class"))),
+            [Some(reason), rest @ ..] if rest.iter().all(Option::is_some) => {
+                return Err(Failure::user(format!("`{option}` fits no recurrence: {reason}"))
+                    .hint(format!("--form {class}=step")));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// For each recurrence of a class, why it does not have a form.
+fn form_of_class(graph: &Graph, class: &str, form: Form, reasons: &mut Vec<Option<&'static str>>) {
+    for node in &graph.nodes {
+        if let Op::Rec(rec) = &node.op
+            && classify(rec).iter().any(|group| group.class.key() == class)
+        {
+            reasons.push(why_not(rec, form));
+        }
+        if let Op::Repeat(repeat) = &node.op {
+            form_of_class(&repeat.body, class, form, reasons);
+        }
     }
 }
 

@@ -177,7 +177,7 @@ fn sized_attention(
     let beta = make.argument("beta", f32(&[heads.clone(), t()]));
     let gate = match decay {
         Decay::None => None,
-        Decay::Constant | Decay::Growing => Some(make.param("gamma", f32(&[heads.clone()]))),
+        Decay::Constant | Decay::Growing => Some(make.param("gamma", f32(std::slice::from_ref(&heads)))),
         Decay::Head => Some(make.argument("g", f32(&[heads.clone(), t()]))),
         Decay::Key => Some(make.argument("a", f32(&[heads.clone(), t(), d.clone()]))),
     };

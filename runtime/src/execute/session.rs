@@ -7,7 +7,7 @@
 
 use super::plan::{Plan, plan};
 use super::steps::{Base, Machine};
-use super::tiles::{TILE_ROWS, TimeAxis, pieces, tiling, time_axis};
+use super::tiles::{TILE_ROWS, TimeAxis, pieces, rows, tiling, time_axis};
 use super::{ExecError, Pool};
 use crate::Cancel;
 use crate::tensor::{AlignedBytes, Storage, Tensor, byte_len, concat, piece, type_text};
@@ -98,6 +98,7 @@ impl Session {
             arena: AlignedBytes::zeroed(0, "nothing")?,
         };
         session.time = time.filter(|time| session.can_cut(time)).map(str::to_owned);
+        session.rows = session.time.as_ref().map_or(TILE_ROWS, |time| rows(&session.program, time));
         session.load(weights)?;
         session.prepare()?;
         Ok(session)

@@ -1,14 +1,38 @@
 //! How a call is cut into pieces, so that activation memory grows neither with the length of a sequence nor with their number.
 //!
 //! A block of sequences runs from its first entry to its last, piece by piece, with the state carried; then the next block. Pieces follow from shapes alone. The
-//! rows of a piece (sequences times entries) are about [`TILE_ROWS`]: enough for products to run at full speed, few enough for a cache. Long sequences
+//! rows of a piece (sequences times entries) are about [`TILE_ROWS`], more where they are short: enough for products to run at full speed, few enough for a cache. Long sequences
 //! run one at a time, so that the rows of a result are contiguous and are written where they belong.
 
 use std::ops::Range;
 use tensc_ir::Dim;
+use tensc_program::{BufferKind, Program};
 
 /// Rows of a piece, where there are as many.
 pub const TILE_ROWS: usize = 512;
+/// Rows so short that a piece would be over before it began go together up to this many bytes, and up to this many rows.
+const TILE_BYTES: usize = 1 << 20;
+const MOST_ROWS: usize = 1 << 16;
+
+/// Rows of a piece of a program: what it reads, writes and keeps per entry decides.
+pub(super) fn rows(program: &Program, time: &str) -> usize {
+    let per_entry = program.buffers.iter().map(|buffer| {
+        let is_activation =
+            matches!(buffer.kind, BufferKind::Argument | BufferKind::Result | BufferKind::Scratch);
+        match (is_activation, time_axis(&buffer.shape, time)) {
+            (true, TimeAxis::At(axis)) => {
+                let others = buffer.shape.iter().enumerate().filter(|(n, _)| *n != axis);
+                let entries: i64 = others.map(|(_, size)| size.as_constant().unwrap_or(1).max(1)).product();
+                buffer.dtype.bytes().saturating_mul(usize::try_from(entries).unwrap_or(usize::MAX))
+            }
+            (true, TimeAxis::Mixed) => TILE_BYTES,
+            (true, TimeAxis::Absent) | (false, _) => 0,
+        }
+    });
+    let bytes = per_entry.fold(1_usize, usize::saturating_add);
+    let rows = (TILE_BYTES / bytes / TILE_ROWS).max(1) * TILE_ROWS;
+    rows.min(MOST_ROWS)
+}
 
 /// Where the streamed size stands in the shape of one sequence's array.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,5 +13,6 @@ mod symbols; // functions that compiled code calls
 mod compile; // all kernels of a program, to machine code
 mod fft; // transforms
 mod gemm; // products
+mod tile; // products of tiles inside a kernel
 
 pub use compile::{CpuError, CpuOptions, CpuProgram, Features, assembly, clif, compile};

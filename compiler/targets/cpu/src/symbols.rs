@@ -1,6 +1,7 @@
 //! Functions that compiled code calls: what has no code of its own, for one element.
 
-use crate::gemm::{Operand, multiply};
+use crate::gemm::Operand;
+use crate::tile::product;
 use tensc_ir::{BinaryOp, UnaryOp};
 use tensc_program::scalar;
 use tensc_program::{CheckId, Failure};
@@ -111,7 +112,7 @@ extern "C" fn tile_product(
     // SAFETY: compiled code passes tiles of a verified kernel: they cover these entries, and the result is none of the operands.
     #[expect(unsafe_code, reason = "matrices come as pointers")]
     unsafe {
-        multiply([m, k, n], a, b, operand(c, c_row, c_column), false);
+        product([m, k, n], a, b, operand(c, c_row, c_column));
     }
 }
 
