@@ -13,5 +13,8 @@ mod symbols; // functions that compiled code calls
 mod compile; // all kernels of a program, to machine code
 mod fft; // transforms
 mod gemm; // products
+mod panels; // products with packed weights
+
+mod kernels; // the inner loop of those
 
 pub use compile::{CpuError, CpuOptions, CpuProgram, Features, assembly, clif, compile};
