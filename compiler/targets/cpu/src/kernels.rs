@@ -3,6 +3,9 @@
 //! One loop, made for each kind of vector registers. `a` has the rows' entries side by side for each k, `b` a panel's 16 entries; per k that is two (or one) loads, a
 //! broadcast for each row and the multiply-adds, which keep both units of a core busy.
 
+/// With so few rows, b comes straight from memory: it is asked for this many k ahead, which hides what the processor's own prefetching leaves at the ends of pages.
+const AHEAD: usize = 16;
+const FEW: usize = 4;
 /// Columns of a panel.
 pub(crate) const WIDTH: usize = 16;
 /// Rows of any kernel's tile at most.
@@ -26,7 +29,7 @@ pub(crate) struct Kernel {
 mod x86 {
     #![expect(unsafe_code, reason = "vector instructions on matrices that come as pointers")]
 
-    use super::{Kernel, WIDTH};
+    use super::{AHEAD, FEW, Kernel, WIDTH};
     use std::arch::x86_64::*;
 
     /// A loop for vectors of one kind: lanes, what makes 16 entries of b vectors, and the instructions.
@@ -53,6 +56,9 @@ mod x86 {
                         }
                     }
                     for _ in 0..depth {
+                        if M <= FEW {
+                            _mm_prefetch::<_MM_HINT_T0>(b.wrapping_add(AHEAD * WIDTH).cast());
+                        }
                         let mut right = [$zero(); $vectors];
                         for (j, vector) in right.iter_mut().enumerate() {
                             *vector = $load_b(b.add(j * LANES));

@@ -151,7 +151,7 @@ impl Part {
         let [c_row, c_column] = self.c_strides;
         // While a panel is multiplied, the next one comes into the cache, a share of it with each tile.
         let lines = length * width * bytes / LINE;
-        let share = (lines * most + self.rows - 1) / self.rows;
+        let share = if self.rows > most { (lines * most + self.rows - 1) / self.rows } else { 0 };
         let mut column = 0;
         while column < self.columns {
             let wide = (self.columns - column).min(width);
