@@ -2,7 +2,8 @@
 """Runs tensc and its peers side by side: `python3 bench/run.py [ROW]...`.
 
 Makes `bench/.venv` with the pinned peers when it is missing, builds tensc, then for each row compares the outputs, and only if they agree times tensc and each formulation
-of the peers in turn. Writes `bench/results/cpu.json` and `bench/results/cpu.md` with the machine and all versions.
+of the peers in turn. Rows without a peer (decoding, compile time, memory, threads) are compared with the machine. Rows that are not asked for keep their last result.
+Writes `bench/results/cpu.json` and `bench/results/cpu.md` with the machine and all versions.
 """
 
 import json
@@ -96,6 +97,7 @@ def rows():
             "title": "TEN small forward, 16 x 512 tokens, logits included",
             "file": "examples/ten.seq",
             "options": ["--preset", "small"],
+            "rounds": 2,
             "inputs": {"tokens": (16, 512)},
             "peers": {
                 "JAX lax.scan": peers.ten_jax("scan"),
@@ -142,6 +144,14 @@ def timed(function, least_seconds=1.0):
     return times
 
 
+def timed_tensc(row, common, arrays, *more):
+    """Median of a few calls on random inputs of the same shapes."""
+    batch, length = next(iter(arrays.values())).shape[:2]
+    weights = common[: common.index("--input")]
+    arguments = [*weights, *more, "--fn", "forward", "--hint", f"B={batch},T={length}", "--repeat", "3" if "rounds" in row else "10"]
+    return json.loads(tensc("bench", *arguments, "--json"))["entries"][0]["median_s"]
+
+
 def run_row(name, row):
     import numpy as np
     from safetensors.numpy import load_file
@@ -166,12 +176,10 @@ def run_row(name, row):
             ready[peer] = function
         ours, theirs = [], {peer: [] for peer in ready}
         others = {other: [] for other in row.get("others", {})}
-        for _ in range(ROUNDS):
-            entry = json.loads(tensc("bench", *common, "--json"))["entries"][0]
-            ours.append(entry["median_s"])
+        for _ in range(row.get("rounds", ROUNDS)):
+            ours.append(timed_tensc(row, common, arrays))
             for other, more in row.get("others", {}).items():
-                entry = json.loads(tensc("bench", *common, *more, "--json"))["entries"][0]
-                others[other].append(entry["median_s"])
+                others[other].append(timed_tensc(row, common, arrays, *more))
             for peer, function in ready.items():
                 theirs[peer].append(statistics.median(timed(function)))
     medians = {peer: statistics.median(times) for peer, times in theirs.items()}
@@ -219,19 +227,33 @@ def table(results, facts):
 def main():
     enter_environment()
     sys.path.insert(0, str(HERE))
+    import own
+
     subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=ROOT, check=True)
-    available = rows()
+    available = rows() | own.ROWS
     wanted = sys.argv[1:] or list(available)
     unknown = [name for name in wanted if name not in available]
     if unknown:
         raise SystemExit(f"no row {', '.join(unknown)}; there are {', '.join(available)}")
-    results = [run_row(name, available[name]) for name in wanted]
-    facts = machine()
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    (folder / "cpu.json").write_text(json.dumps({"machine": facts, "rows": results}, indent=1) + "\n")
-    (folder / "cpu.md").write_text(table(results, facts))
-    print(table(results, facts))
+    path = folder / "cpu.json"
+    known = json.loads(path.read_text()) if path.exists() else {"rows": {}, "own": {}}
+    known["machine"] = facts = machine()
+    binary = own.Tensc(ROOT)
+    known["rates"] = rates = own.calibrated(binary)
+    for name in wanted:
+        if name in own.ROWS:
+            known["own"][name] = own.ROWS[name](binary, rates)
+        else:
+            known["rows"][name] = run_row(name, available[name])
+        path.write_text(json.dumps(known, indent=1) + "\n")
+    peers = [known["rows"][name] for name in available if name in known["rows"]]
+    alone = [row for name in own.ROWS for row in known["own"].get(name, [])]
+    speed = f"This machine reads {rates['read'] / 1e9:.1f} GB/s, copies {rates['copy'] / 1e9:.1f} GB/s and multiplies {rates['products'] / 1e9:.0f} GFLOP/s with {rates['threads']} threads.\n"
+    text = table(peers, facts) + "\n" + speed + "\n" + own.table(alone)
+    (folder / "cpu.md").write_text(text)
+    print(text)
 
 
 if __name__ == "__main__":

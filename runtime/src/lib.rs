@@ -17,7 +17,7 @@ pub mod reference; // runs a graph through the f64 interpreter
 
 pub use arguments::{ArgumentError, ArgumentSpec, Bound, Given, Value};
 pub use cancel::Cancel;
-pub use execute::{Call, ExecError, Outcome, Pool, Session, State, Strict};
+pub use execute::{Call, ExecError, Outcome, Pool, Session, State, StepProfile, Strict};
 pub use init::init;
 pub use reference::Reference;
 pub use tensor::Tensor;

@@ -75,7 +75,7 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         let options = Common { function: Some(name.clone()), ..common.clone() };
         let chosen = choose(checked, &options, &[])?;
         let optimized = optimized(&chosen.graph, &options, false, context)?;
-        let scheduled = scheduled(&chosen, &optimized.graph, &checked.sources, context)?;
+        let scheduled = scheduled(&chosen, &optimized.graph, &options, &checked.sources, context)?;
         let arguments = chosen.elaborated.arguments.iter();
         let results = chosen.elaborated.results.iter();
         let function = Function {

@@ -121,7 +121,11 @@ pointer, and summarised afterwards.")]
     Emulate(EmulateArgs),
 
     /// Say what this machine has: processor features, memory, tools, GPU
-    Doctor,
+    #[command(after_help = "\
+Examples:
+  tensc doctor
+  tensc doctor --calibrate            how fast are memory and products? `tensc bench` compares with it")]
+    Doctor(DoctorArgs),
 
     /// Print completions for a shell
     #[command(after_help = "\
@@ -170,7 +174,7 @@ pub struct Common {
     #[arg(long, value_name = "G.safetensors", help_heading = "Model")]
     pub grad: Option<PathBuf>,
 
-    /// Element type of the matrices that products read
+    /// Element type in which large matrices of weights lie in memory; sums are f32
     #[arg(long, value_enum, default_value_t = WeightType::F32, help_heading = "Compiler")]
     pub dtype: WeightType,
 
@@ -332,12 +336,23 @@ pub struct BenchArgs {
     /// Also time every form of each recurrence
     #[arg(long)]
     pub all_forms: bool,
+    /// Also draw the kernels under the machine's roofline
+    #[arg(long, value_name = "FILE.svg")]
+    pub roofline: Option<PathBuf>,
     /// Runs per entry point, after one that is not counted
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub repeat: usize,
     /// Options of the model.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// `tensc doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Measure how fast this machine reads, copies and multiplies, and keep the result for `tensc bench`
+    #[arg(long)]
+    pub calibrate: bool,
 }
 
 /// `tensc emulate`.

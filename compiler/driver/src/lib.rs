@@ -10,6 +10,7 @@ pub mod failure; // why a command ended without what was asked for
 pub mod passes; // the passes in order
 
 mod bundle; // the same out of a file
+mod calibration; // what this machine can do, measured
 mod machine; // optimised, scheduled, compiled: something that runs
 mod model; // the chosen function as a graph, with weights
 mod options; // the common options, understood
@@ -90,7 +91,7 @@ fn run(command: &Command, context: &Context) -> Result<()> {
     match command {
         Command::Fmt(args) => commands::fmt::run(args, context),
         Command::Completions { shell } => commands::completions::run(*shell, context),
-        Command::Doctor => commands::doctor::run(context),
+        Command::Doctor(args) => commands::doctor::run(args, context),
         Command::Check(args) => commands::check::run(args, context),
         Command::Test(args) => commands::test::run(args, context),
         Command::Init(args) => commands::init::run(args, context),

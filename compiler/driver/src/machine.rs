@@ -1,14 +1,14 @@
 //! From a chosen function to something that runs it: the passes in order, and the devices.
 
 use crate::Context;
-use crate::cli::{Common, Device};
+use crate::cli::{Common, Device, WeightType};
 use crate::failure::{Failure, Result};
 use crate::model::{Chosen, time_size, verified};
 use crate::options;
 use std::sync::Arc;
-use tensc_cpu::{CpuOptions, compile};
+use tensc_cpu::{CpuOptions, CpuProgram, compile};
 use tensc_frontend::SourceMap;
-use tensc_ir::{Graph, Node, Op, Streaming, Verified, stream};
+use tensc_ir::{DType, Graph, Node, Op, Streaming, Verified, stream};
 use tensc_optimize::{OptimizeError, Options as OptimizeOptions, Report, Target, optimize};
 use tensc_program::{Code, Program, Verified as VerifiedProgram, verify as verify_program};
 use tensc_runtime::{Call, ExecError, Outcome, Pool, Reference, Session, Strict, Weights};
@@ -62,6 +62,7 @@ pub(crate) fn optimized(
 pub(crate) fn scheduled(
     chosen: &Chosen,
     graph: &Verified<Graph>,
+    common: &Common,
     sources: &SourceMap,
     context: &Context,
 ) -> Result<Scheduled> {
@@ -73,7 +74,7 @@ pub(crate) fn scheduled(
         None => (None, None),
     };
     let graph = streamed.as_ref().unwrap_or(graph);
-    let program = program_of(graph, sources)?;
+    let program = program_of(graph, common, sources)?;
     let strides = time.as_deref().map_or_else(Vec::new, |time| check_strides(&program, graph, time));
     Ok(Scheduled { strides, program, time })
 }
@@ -112,9 +113,17 @@ fn each_node(graph: &Graph, visit: &mut dyn FnMut(&Graph, &Node)) {
     }
 }
 
-fn program_of(graph: &Verified<Graph>, sources: &SourceMap) -> Result<VerifiedProgram<Program>> {
-    let program =
-        schedule(graph, &ScheduleOptions::default()).map_err(|error| schedule_failed(error, sources))?;
+fn program_of(
+    graph: &Verified<Graph>,
+    common: &Common,
+    sources: &SourceMap,
+) -> Result<VerifiedProgram<Program>> {
+    let weights = match common.dtype {
+        WeightType::F32 => DType::F32,
+        WeightType::Bf16 => DType::BF16,
+    };
+    let options = ScheduleOptions { weights, ..ScheduleOptions::default() };
+    let program = schedule(graph, &options).map_err(|error| schedule_failed(error, sources))?;
     verify_program(program)
         .map_err(|error| Failure::machine(format!("internal error: the schedule is not right: {error}")))
 }
@@ -157,12 +166,26 @@ pub(crate) fn cpu(
     sources: Option<&SourceMap>,
     context: &Context,
 ) -> Result<Session> {
+    let code = code(&scheduled, context)?;
+    ready(scheduled, code, weights, common, sources, context)
+}
+
+/// Compiles a program.
+pub(crate) fn code(scheduled: &Scheduled, context: &Context) -> Result<CpuProgram> {
+    let _progress = context.console.progress("compile");
+    compile(&scheduled.program, &CpuOptions::default()).map_err(|error| Failure::machine(error.to_string()))
+}
+
+/// Hands a compiled program its weights, and prepares what depends on them alone.
+pub(crate) fn ready(
+    scheduled: Scheduled,
+    code: CpuProgram,
+    weights: &Weights,
+    common: &Common,
+    sources: Option<&SourceMap>,
+    context: &Context,
+) -> Result<Session> {
     let threads = options::threads(common)?;
-    let code = {
-        let _progress = context.console.progress("compile");
-        compile(&scheduled.program, &CpuOptions::default())
-            .map_err(|error| Failure::machine(error.to_string()))?
-    };
     let pool = Pool::new(threads).map_err(|error| {
         Failure::machine(format!("cannot start {threads} threads: {}", tensc_runtime::file::reason(&error)))
     })?;
@@ -185,7 +208,7 @@ pub(crate) fn cpu_of_graph(
     context: &Context,
 ) -> Result<Session> {
     let optimized = optimized(graph, common, false, context)?;
-    let program = program_of(&optimized.graph, sources)?;
+    let program = program_of(&optimized.graph, common, sources)?;
     let scheduled = Scheduled { strides: Vec::new(), program, time: None };
     cpu(scheduled, weights, common, Some(sources), context)
 }

@@ -53,9 +53,6 @@ pub(crate) fn refuse_unsupported(common: &Common) -> Result<()> {
     if common.grad.is_some() {
         return Err(Failure::user("`--grad` is not supported yet: this version computes no gradients"));
     }
-    if common.dtype == WeightType::Bf16 {
-        return Err(Failure::user("`--dtype bf16` is not supported yet").hint("--dtype f32"));
-    }
     forms(common)?;
     let rules = rule_names()?;
     for name in &common.without_rule {
@@ -142,6 +139,7 @@ pub(crate) fn without_effect(common: &Common, command: &str, used: &[&str]) -> V
         ("--weights", common.weights.is_some()),
         ("--seed", common.seed != 0),
         ("--train", common.train),
+        ("--dtype", common.dtype != WeightType::F32),
         ("--hint", common.hint.is_some()),
         ("--without-rule", !common.without_rule.is_empty()),
         ("--form", !common.form.is_empty()),

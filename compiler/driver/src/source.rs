@@ -21,6 +21,17 @@ pub(crate) fn read_and_check(path: &Path) -> Result<Checked> {
     Ok(Checked { sources, program, diagnostics })
 }
 
+/// Checks text that is part of the program.
+pub(crate) fn checked_text(name: &str, text: &str) -> Result<Checked> {
+    let mut sources = SourceMap::new();
+    let root = sources.add(name.to_owned(), text.to_owned());
+    let (program, diagnostics) = check(&mut sources, root, &mut Files);
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(Failure::diagnostics(&sources, diagnostics));
+    }
+    Ok(Checked { sources, program, diagnostics })
+}
+
 /// Reads and checks a file that must be right; its warnings are returned.
 pub(crate) fn read_right(path: &Path) -> Result<Checked> {
     let checked = read_and_check(path)?;

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "declares the entry to machine code; nothing unsafe is done here")]
 
-use crate::{CheckId, KernelId};
+use crate::{CheckId, KernelId, Panels};
 use std::ops::Range;
 use tensc_ir::{DType, FftKind};
 
@@ -45,6 +45,8 @@ pub struct GemmShape {
     pub a_strides: [i64; 3],
     /// Strides of b.
     pub b_strides: [i64; 3],
+    /// Where the columns of b come in panels.
+    pub b_panels: Option<Panels<i64>>,
     /// Strides of c.
     pub c_strides: [i64; 3],
     /// Element type of a in memory: f32 or bf16.
@@ -53,6 +55,17 @@ pub struct GemmShape {
     pub b_dtype: DType,
     /// Adds to what c holds.
     pub accumulate: bool,
+}
+
+impl GemmShape {
+    /// Where column n of b begins, counted from its first one.
+    #[must_use]
+    pub const fn b_column(&self, n: i64) -> i64 {
+        match self.b_panels {
+            Some(Panels { width, stride }) => n / width * stride + n % width * self.b_strides[2],
+            None => n * self.b_strides[2],
+        }
+    }
 }
 
 /// A batch of transforms with its sizes evaluated.

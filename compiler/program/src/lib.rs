@@ -18,7 +18,8 @@ pub mod verify; // what targets may rely on
 
 pub mod formula; // size expressions made fast
 pub mod interpret; // the meaning
-pub mod scalar; // one element
+pub mod scalar;
+pub mod work; // what a kernel computes and moves // one element
 
 pub mod code; // what the runtime asks of a target
 
@@ -31,7 +32,8 @@ pub use kernel::{
     Param, ParamId, ReduceOp, Tile, TileId, TileOp,
 };
 pub use program::{
-    BATCH, Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Program, Step,
+    BATCH, Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Panels, Program,
+    Step,
 };
 pub use rules::TileError;
 pub use text::{ParseError, parse_kernel, parse_program};

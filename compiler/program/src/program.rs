@@ -147,6 +147,18 @@ pub enum Call {
     },
 }
 
+/// Columns in panels: column n lies `(n / width) * stride + (n % width) * column stride` behind the first, with a column stride as everywhere else.
+///
+/// A panel is what a product reads at once, row after row; a packed right operand is a list of them. What lies behind the last column of the last panel is
+/// memory, and means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Panels<S> {
+    /// Columns of a panel; at least 1.
+    pub width: i64,
+    /// From one panel to the next, in elements.
+    pub stride: S,
+}
+
 /// A batched matrix product in f32 (operands may be bf16: widened): `c[i, m, n] = sum_k a[i, m, k] b[i, k, n]`, plus `c` where `accumulate`. Strides in elements.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gemm {
@@ -168,6 +180,8 @@ pub struct Gemm {
     pub a_strides: [Dim; 3],
     /// Strides of b: batch, row, column.
     pub b_strides: [Dim; 3],
+    /// Where the columns of b come in panels.
+    pub b_panels: Option<Panels<Dim>>,
     /// Strides of c: batch, row, column.
     pub c_strides: [Dim; 3],
     /// Adds to what c holds.

@@ -4,7 +4,7 @@
 //! allow it; sequences join the rows where the right operand is the same for all of them. What does not fold is walked by a loop around the call.
 
 use crate::ScheduleError;
-use crate::index::{is_one, known, product};
+use crate::index::{is_one, known};
 use crate::place::{Parts, Place, Spot};
 use crate::region::Steps;
 use crate::schedule::Scheduler;
@@ -14,8 +14,6 @@ use tensc_program::{BATCH, BufferRef, Call, Gemm, Step};
 
 /// Products below this many columns and this depth are left to a kernel.
 const SMALL: usize = 8;
-/// Right operands of this many entries are laid out for the product.
-const LARGE: usize = 1 << 14;
 
 /// Whether a contraction is worth a library call: a product of f32 (or bf16) matrices with rows and columns.
 pub(crate) fn fits(scope: &Scope<'_>, node: &Node) -> bool {
@@ -64,8 +62,9 @@ impl Scheduler<'_> {
         };
         let mut left = self.array(at, *a, &mut steps.main)?;
         let mut right = self.array(at, *b, &mut steps.main)?;
+        let mut b_panels = None;
         if let Some(packed) = self.packed(at, *b, contraction, &right, &mut steps.prepare)? {
-            right = packed;
+            (right, b_panels) = (packed.place, packed.panels);
         }
         let summed = |label: &u8| !contraction.result.contains(label);
         let depth = axes(contraction, [&left, &right, place], &|label| summed(label));
@@ -122,6 +121,7 @@ impl Scheduler<'_> {
             batch: batch.size.clone(),
             a_strides: strides(0, &rows, &depth),
             b_strides: strides(1, &depth, &columns),
+            b_panels,
             c_strides: strides(2, &rows, &columns),
             m: rows.size,
             k: depth.size,
@@ -135,38 +135,6 @@ impl Scheduler<'_> {
         }
         steps.main.push(step);
         Ok(())
-    }
-
-    /// A copy, made by prepare, of a right operand that depends on weights alone and lies column by column: products read rows of it, which are neighbours in
-    /// the copy. Small ones fit a cache either way.
-    fn packed(
-        &mut self,
-        at: ScopeId,
-        value: ValueId,
-        contraction: &Contraction,
-        place: &Place,
-        steps: &mut Vec<Step>,
-    ) -> Result<Option<Place>, ScheduleError> {
-        let (fact, ty) = (self.scope(at).fact(value), self.scope(at).ty(value));
-        let Some(prepare) = self.scope(at).prepare.filter(|_| fact.fixed) else { return Ok(None) };
-        let labels = &contraction.right;
-        let (columns, depth): (Vec<usize>, Vec<usize>) = (0..labels.len())
-            .partition(|axis| labels.get(*axis).is_some_and(|label| contraction.result.contains(label)));
-        let shared = |axis: &usize| labels.get(*axis).is_some_and(|label| contraction.left.contains(label));
-        let large = known(&product(&ty.shape)).is_some_and(|n| n >= LARGE);
-        let column_stride = columns.last().and_then(|axis| place.strides.get(*axis));
-        if !large || columns.iter().any(shared) || column_stride.is_none_or(is_one) {
-            return Ok(None);
-        }
-        let order: Vec<usize> = depth.into_iter().chain(columns).collect();
-        let shape: Vec<Dim> = order.iter().filter_map(|axis| ty.shape.get(*axis).cloned()).collect();
-        let back: Vec<usize> =
-            (0..order.len()).filter_map(|axis| order.iter().position(|other| *other == axis)).collect();
-        let scopes = [at, prepare];
-        let name = format!("packed {}", self.value_name(at, value));
-        let [here, there] = self.prepared_places(scopes, &name, ty.dtype, &shape, [true; 2]);
-        steps.extend(self.compute_elsewhere(prepare, value, &there.transpose(&back))?);
-        Ok(Some(here.transpose(&back)))
     }
 
     /// A copy of an operand with the labels `last` as its last axes.

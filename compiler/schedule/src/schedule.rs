@@ -1,5 +1,6 @@
 //! The entry point, and what belongs to the whole program: its buffers, kernels, checks and names.
 
+use crate::coalesce::coalesce;
 use crate::index::product;
 use crate::legalize::legalize;
 use crate::place::{Place, Spot};
@@ -14,11 +15,15 @@ use tensc_program::{Buffer, BufferId, BufferKind, CheckSite, Kernel, KernelId, L
 pub struct Options {
     /// Compute what depends on weights alone once per set of weights; off, everything is done in each call.
     pub prepare: bool,
+    /// Columns of the panels into which prepare packs large weights that products read (see `tensc_program::Panels`); none leaves them in rows.
+    pub panels: Option<usize>,
+    /// In what type the f32 weights that are packed lie in memory: `F32`, or `BF16` (half the bytes, three digits).
+    pub weights: DType,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prepare: true }
+        Self { prepare: true, panels: Some(16), weights: DType::F32 }
     }
 }
 
@@ -91,6 +96,7 @@ pub fn schedule(graph: &Verified<Graph>, options: &Options) -> Result<Program, S
     cx.program.name.clone_from(&graph.name);
     cx.program.requires.clone_from(&graph.requires);
     cx.entry(&graph)?;
+    coalesce(&mut cx.program);
     Ok(cx.program)
 }
 

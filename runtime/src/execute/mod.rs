@@ -6,12 +6,14 @@ mod amount; // size expressions with all but a few names filled in
 mod memory; // which scratch buffer lies where
 mod plan; // a program for actual sizes
 mod pool; // threads
+mod profile; // where the time goes
 mod session; // weights, prepare, calls
 mod steps; // runs a plan
 mod strict; // products in one fixed order
 mod tiles; // how a call is cut into pieces
 
 pub use pool::Pool;
+pub use profile::StepProfile;
 pub use session::{Call, Outcome, Session, State};
 pub use strict::Strict;
 pub use tiles::TILE_ROWS;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use tensc_ir::dim::POSITION;
 use tensc_ir::{DType, Dim, DimError, FftKind, Sizes};
 use tensc_program::{
-    BATCH, Buffer, BufferKind, BufferRef, Call, Code, FftShape, Gemm, GemmShape, KernelId, Launch, Program,
-    Step,
+    BATCH, Buffer, BufferKind, BufferRef, Call, Code, FftShape, Gemm, GemmShape, KernelId, Launch, Panels,
+    Program, Step,
 };
 
 /// The slot of the position in the stream.
@@ -66,6 +66,7 @@ pub(super) struct PlannedGemm {
     /// batch, m, k, n.
     pub(super) sizes: [Amount; 4],
     pub(super) strides: [[Amount; 3]; 3],
+    pub(super) panels: Option<Panels<Amount>>,
     pub(super) dtypes: [DType; 2],
     pub(super) accumulate: bool,
     /// The shape, its items and scratch, where no slot enters.
@@ -224,11 +225,18 @@ impl Planner<'_> {
             pointers: [self.pointer(&gemm.a)?, self.pointer(&gemm.b)?, self.pointer(&gemm.c)?],
             sizes: self.amounts([&gemm.batch, &gemm.m, &gemm.k, &gemm.n])?,
             strides: [strides(&gemm.a_strides)?, strides(&gemm.b_strides)?, strides(&gemm.c_strides)?],
+            panels: match &gemm.b_panels {
+                Some(Panels { width, stride }) => {
+                    Some(Panels { width: *width, stride: self.amount(stride)? })
+                }
+                None => None,
+            },
             dtypes: [self.buffer(&gemm.a)?.1.dtype, self.buffer(&gemm.b)?.1.dtype],
             accumulate: gemm.accumulate,
             fixed: None,
         };
         let amounts = planned.sizes.iter().chain(planned.strides.iter().flatten());
+        let amounts = amounts.chain(planned.panels.iter().map(|panels| &panels.stride));
         if amounts.into_iter().all(|amount| amount.fixed().is_some()) {
             let shape = planned.shape(&[])?;
             let (items, scratch) = (self.code.gemm_items(&shape), self.code.gemm_scratch_bytes(&shape));
@@ -254,6 +262,10 @@ impl PlannedGemm {
             n: n.at(slots)?,
             a_strides: strides(a)?,
             b_strides: strides(b)?,
+            b_panels: match &self.panels {
+                Some(Panels { width, stride }) => Some(Panels { width: *width, stride: stride.at(slots)? }),
+                None => None,
+            },
             c_strides: strides(c)?,
             a_dtype,
             b_dtype,

@@ -15,8 +15,10 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// Looks at a flag before a thread goes to sleep: launches follow each other within microseconds.
-const SPINS: u32 = 2_000;
+/// Looks at a flag before a thread goes to sleep, some hundred microseconds: launches follow each other faster than a sleeping thread wakes up.
+const SPINS: u32 = 20_000;
+/// The same where there are more threads than processors, so that looking keeps others from working.
+const CROWDED_SPINS: u32 = 100;
 
 /// Items are handed out in so many pieces per thread, so that a slow piece holds up nobody for long.
 const PIECES_PER_THREAD: i64 = 8;
@@ -110,6 +112,7 @@ pub struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     own: Mutex<Scratch>,
+    spins: u32,
 }
 
 impl Pool {
@@ -119,12 +122,14 @@ impl Pool {
     /// When the system starts no more threads.
     pub fn new(threads: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let mut pool = Self { shared, threads: Vec::new(), own: Mutex::default() };
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let spins = if threads <= processors { SPINS } else { CROWDED_SPINS };
+        let mut pool = Self { shared, threads: Vec::new(), own: Mutex::default(), spins };
         for number in 1..threads.max(1) {
             let shared = pool.shared.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("tensc-{number}"))
-                .spawn(move || help(&shared, number - 1))?;
+                .spawn(move || help(&shared, number - 1, spins))?;
             pool.threads.push(thread);
         }
         Ok(pool)
@@ -174,7 +179,7 @@ impl Pool {
 
     /// Returns when no helper touches the job any more.
     fn wait(&self) {
-        for _ in 0..SPINS {
+        for _ in 0..self.spins {
             if self.shared.busy.load(Ordering::Acquire) == 0 {
                 return;
             }
@@ -188,11 +193,11 @@ impl Pool {
 }
 
 /// What a helping thread does: waits for a job that wants it, helps, says so.
-fn help(shared: &Shared, number: usize) {
+fn help(shared: &Shared, number: usize, spins: u32) {
     let mut scratch = Scratch::default();
     let mut seen = 0;
     loop {
-        for _ in 0..SPINS {
+        for _ in 0..spins {
             if shared.epoch.load(Ordering::Acquire) != seen {
                 break;
             }

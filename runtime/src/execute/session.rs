@@ -5,7 +5,9 @@
 
 #![expect(unsafe_code, reason = "runs compiled code on the buffers that this module owns")]
 
+use super::memory::lives;
 use super::plan::{Plan, plan};
+use super::profile::{Profile, StepProfile};
 use super::steps::{Base, Machine};
 use super::tiles::{TILE_ROWS, TimeAxis, pieces, rows, tiling, time_axis};
 use super::{ExecError, Pool};
@@ -70,6 +72,8 @@ pub struct Session {
     kept: Vec<Option<Storage>>,
     plans: HashMap<Vec<i64>, Arc<Plan>>,
     arena: AlignedBytes,
+    /// While a call is profiled.
+    profile: Option<Profile>,
 }
 
 impl Session {
@@ -96,6 +100,7 @@ impl Session {
             strides: Vec::new(),
             plans: HashMap::new(),
             arena: AlignedBytes::zeroed(0, "nothing")?,
+            profile: None,
         };
         session.time = time.filter(|time| session.can_cut(time)).map(str::to_owned);
         session.rows = session.time.as_ref().map_or(TILE_ROWS, |time| rows(&session.program, time));
@@ -125,6 +130,12 @@ impl Session {
     #[must_use]
     pub fn resident_bytes(&self) -> usize {
         self.kept.iter().flatten().map(|storage| storage.as_slice().len()).sum()
+    }
+
+    /// Bytes of the largest set of activations so far.
+    #[must_use]
+    pub fn arena_bytes(&self) -> usize {
+        self.arena.len()
     }
 
     fn can_cut(&self, time: &str) -> bool {
@@ -163,6 +174,15 @@ impl Session {
                 *kept = Some(bytes.into());
             }
         }
+        // What only prepare reads, such as weights that it has packed, has done its work.
+        let used = lives(&self.program, &self.program.main);
+        for ((n, buffer), kept) in (0_u32..).zip(&self.program.buffers).zip(&mut self.kept) {
+            if !used.contains_key(&n) && !matches!(buffer.kind, BufferKind::StateStart { .. }) {
+                *kept = None;
+            }
+        }
+        // Calls need other sizes.
+        self.arena = AlignedBytes::zeroed(0, "nothing")?;
         Ok(())
     }
 
@@ -174,6 +194,7 @@ impl Session {
             cancel: &self.cancel,
             entered: (entered, &self.strides),
             bases,
+            profile: self.profile.as_ref(),
         }
     }
 
@@ -250,6 +271,17 @@ impl Session {
             results: results.into_iter().map(|whole| whole.finish(call.batch)).collect::<Result<_, _>>()?,
             state: State { position, tensors: self.joined(&states)? },
         })
+    }
+
+    /// Runs a call and says where its time went, the longest first.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub fn profiled(&mut self, call: &Call<'_>) -> Result<(Outcome, Vec<StepProfile>), ExecError> {
+        self.profile = Some(Profile::default());
+        let outcome = self.run(call);
+        let rows = self.profile.take().map(Profile::finish).unwrap_or_default();
+        Ok((outcome?, rows))
     }
 
     fn check_requires(

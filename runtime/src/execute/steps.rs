@@ -4,11 +4,14 @@
 
 use super::amount::Amount;
 use super::plan::{Plan, Planned, PlannedGemm, PlannedLaunch, Pointer};
+use super::profile::Profile;
 use super::{ExecError, Pool};
 use crate::Cancel;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 use tensc_ir::FftKind;
+use tensc_program::work::work;
 use tensc_program::{Code, Failure, FftShape, Program};
 
 /// The memory of a buffer during a run.
@@ -43,6 +46,8 @@ pub(super) struct Machine<'a> {
     pub(super) entered: (i64, &'a [i64]),
     /// The memory of each buffer; of those that the steps do not touch, nothing.
     pub(super) bases: &'a [Base],
+    /// Where time is written down, if anybody asked.
+    pub(super) profile: Option<&'a Profile>,
 }
 
 impl Machine<'_> {
@@ -64,6 +69,7 @@ impl Machine<'_> {
             if self.cancel.requested() {
                 return Err(ExecError::Cancelled);
             }
+            let start = self.profile.map(|profile| (profile, Instant::now()));
             match step {
                 Planned::Launch(launch) => self.launch(launch, slots)?,
                 Planned::Gemm(gemm) => self.gemm(gemm, slots)?,
@@ -83,7 +89,55 @@ impl Machine<'_> {
                     }
                 }
             }
+            if let Some((profile, start)) = start {
+                self.note(profile, step, start.elapsed(), slots)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Writes down what a step took and did.
+    fn note(
+        &self,
+        profile: &Profile,
+        step: &Planned,
+        time: Duration,
+        slots: &[i64],
+    ) -> Result<(), ExecError> {
+        let (name, flops, bytes) = match step {
+            Planned::Launch(launch) => {
+                let number = usize::try_from(launch.kernel.0).unwrap_or(usize::MAX);
+                let Some(kernel) = self.program.kernels.get(number) else { return Ok(()) };
+                let sizes: Vec<i64> =
+                    launch.sizes.iter().map(|size| size.at(slots)).collect::<Result<_, _>>()?;
+                let work = work(kernel, &sizes, kernel.grid_points(&sizes)?);
+                let mut bytes = 0.0;
+                for (moved, argument) in work.bytes.iter().zip(&launch.arguments) {
+                    // What is read again is in a cache, as far as the machine's memory is concerned.
+                    let there = self.bases.get(argument.buffer).map_or(0, |base| base.len);
+                    bytes += moved.min(there as f64);
+                }
+                (format!("k{number} {}", kernel.name), work.flops, bytes)
+            }
+            Planned::Gemm(gemm) => {
+                let shape = gemm.shape(slots)?;
+                let count = |a: i64, b: i64| shape.batch as f64 * a as f64 * b as f64;
+                let b_count = if shape.b_strides[0] == 0 { 1.0 } else { shape.batch as f64 };
+                let bytes = count(shape.m, shape.k) * shape.a_dtype.bytes() as f64
+                    + b_count * shape.k as f64 * shape.n as f64 * shape.b_dtype.bytes() as f64
+                    + count(shape.m, shape.n) * 4.0;
+                let batch = if shape.batch == 1 { String::new() } else { format!("{} x ", shape.batch) };
+                let name = format!("product {batch}{} x {} x {}", shape.m, shape.k, shape.n);
+                (name, 2.0 * count(shape.m, shape.k) * shape.n as f64, bytes)
+            }
+            Planned::Fft { kind, n, batch, .. } => {
+                let (n, batch) = (n.at(slots)? as f64, batch.at(slots)? as f64);
+                (format!("{} {n}", kind.name()), 5.0 * batch * n * n.max(2.0).log2(), 16.0 * batch * n)
+            }
+            Planned::Copy { bytes, .. } => ("copy".to_owned(), 0.0, 2.0 * bytes.at(slots)? as f64),
+            Planned::Loop { .. } => return Ok(()),
+        };
+        profile.add(name, time, flops, bytes);
         Ok(())
     }
 

@@ -57,13 +57,14 @@ impl Code for Strict {
                 let [by_batch, by_row, by_column] = strides;
                 isize::try_from(batch * by_batch + i * by_row + j * by_column).unwrap_or(0)
             };
+            let offset = |column: i64| isize::try_from(shape.b_column(column)).unwrap_or(0);
             sums.fill(0.0);
             for k in 0..shape.k {
                 // SAFETY: row and k lie in a, as the caller promises of the shape.
                 let x = unsafe { read(a, shape.a_dtype, at(shape.a_strides, row, k)) };
                 for (column, sum) in (0_i64..).zip(sums.iter_mut()) {
                     // SAFETY: k and the column lie in b.
-                    *sum += x * unsafe { read(b, shape.b_dtype, at(shape.b_strides, k, column)) };
+                    *sum += x * unsafe { read(b, shape.b_dtype, at(shape.b_strides, k, 0) + offset(column)) };
                 }
             }
             for (column, sum) in (0_i64..).zip(sums.iter()) {
@@ -150,6 +151,7 @@ mod tests {
             n,
             a_strides: [m * k, k, 1],
             b_strides: [k * n, 1, k],
+            b_panels: None,
             c_strides: [m * n, 1, m],
             a_dtype: DType::F32,
             b_dtype: DType::F32,

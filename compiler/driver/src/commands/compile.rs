@@ -33,6 +33,7 @@ pub(crate) fn run(args: &CompileArgs, context: &Context) -> Result<()> {
                 "--set",
                 "--weights",
                 "--train",
+                "--dtype",
                 "--hint",
                 "--without-rule",
                 "--form",
@@ -50,8 +51,18 @@ pub(crate) fn run(args: &CompileArgs, context: &Context) -> Result<()> {
 }
 
 fn emit(stage: Stage, args: &CompileArgs, context: &Context) -> Result<()> {
-    let used =
-        ["--model", "--fn", "--preset", "--set", "--train", "--hint", "--without-rule", "--form", "--strict"];
+    let used = [
+        "--model",
+        "--fn",
+        "--preset",
+        "--set",
+        "--train",
+        "--dtype",
+        "--hint",
+        "--without-rule",
+        "--form",
+        "--strict",
+    ];
     without_effect(&args.common, "compile --emit", &used).iter().for_each(|note| context.console.note(note));
     let text = stage_text(stage, args, context)?;
     match &args.output {
@@ -73,7 +84,7 @@ fn stage_text(stage: Stage, args: &CompileArgs, context: &Context) -> Result<Str
     if stage == Stage::Optimize {
         return Ok(with_newline(optimized.graph.to_string()));
     }
-    let scheduled = scheduled(&chosen, &optimized.graph, &checked.sources, context)?;
+    let scheduled = scheduled(&chosen, &optimized.graph, &args.common, &checked.sources, context)?;
     if stage == Stage::Schedule {
         return Ok(with_newline(scheduled.program.to_string()));
     }

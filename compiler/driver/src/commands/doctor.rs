@@ -1,6 +1,8 @@
 //! `tensc doctor`: what this machine has.
 
 use crate::Context;
+use crate::calibration;
+use crate::cli::DoctorArgs;
 use crate::failure::{Result, output_failed};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -13,8 +15,12 @@ struct Fact {
     text: String,
 }
 
-pub(crate) fn run(context: &Context) -> Result<()> {
-    let facts = [version(), threads(), features(), memory(), mlir(), ptxas(), driver()];
+pub(crate) fn run(args: &DoctorArgs, context: &Context) -> Result<()> {
+    if args.calibrate {
+        let (_, path) = calibration::calibrate(context)?;
+        context.console.note(&format!("note: kept in {}", path.display()));
+    }
+    let facts = [version(), threads(), features(), memory(), rates(), mlir(), ptxas(), driver()];
     let text = if context.console.json {
         let object: serde_json::Map<String, Value> =
             facts.into_iter().map(|fact| (fact.name.to_owned(), fact.value)).collect();
@@ -64,6 +70,26 @@ fn memory() -> Fact {
     let text =
         available.map_or_else(|| "unknown".to_owned(), |bytes| format!("{} available", bytes_text(bytes)));
     Fact { name: "memory", value: json!({ "available_bytes": available }), text }
+}
+
+/// What `--calibrate` has measured.
+fn rates() -> Fact {
+    let Some(calibration) = calibration::load() else {
+        let text = "not measured: `tensc doctor --calibrate`".to_owned();
+        return Fact { name: "speed", value: Value::Null, text };
+    };
+    let line = |rates: &calibration::Rates| {
+        let threads =
+            if rates.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", rates.threads) };
+        format!(
+            "{threads}: products {:.0} GFLOP/s, reads {:.1} GB/s, copies {:.1} GB/s",
+            rates.products / 1e9,
+            rates.read / 1e9,
+            rates.copy / 1e9
+        )
+    };
+    let text = calibration.by_threads.iter().map(line).collect::<Vec<_>>().join("; ");
+    Fact { name: "speed", value: json!(calibration), text }
 }
 
 fn mlir() -> Fact {

@@ -14,13 +14,23 @@ use tensc_optimize::{Cost, Report, UnitReport};
 pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<()> {
     let common = &args.common;
     refuse_unsupported(common)?;
-    let used =
-        ["--model", "--fn", "--preset", "--set", "--train", "--hint", "--without-rule", "--form", "--strict"];
+    let used = [
+        "--model",
+        "--fn",
+        "--preset",
+        "--set",
+        "--train",
+        "--dtype",
+        "--hint",
+        "--without-rule",
+        "--form",
+        "--strict",
+    ];
     without_effect(common, "explain", &used).iter().for_each(|note| context.console.note(note));
     let checked = read_right(&args.file)?;
     let chosen = choose(&checked, common, &[])?;
     let optimized = optimized(&chosen.graph, common, true, context)?;
-    let scheduled = scheduled(&chosen, &optimized.graph, &checked.sources, context)?;
+    let scheduled = scheduled(&chosen, &optimized.graph, &args.common, &checked.sources, context)?;
     let recurrences = recurrences(&chosen.graph, &checked);
     let pieces = match (&scheduled.time, time_size(&chosen.elaborated)) {
         (Some(time), _) => json!({ "along": time, "streams": true }),

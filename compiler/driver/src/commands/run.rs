@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::bundle::{self, Loaded};
-use crate::cli::{Device, RunArgs};
+use crate::cli::{Device, RunArgs, WeightType};
 use crate::failure::{Failure, Result, output_failed};
 use crate::machine::{Machine, Scheduled, cpu, not_streamable, optimized, present, reference, scheduled};
 use crate::model::{Chosen, choose_given, time_size, weights};
@@ -70,6 +70,7 @@ fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Jo
         ("--preset", common.preset.is_some()),
         ("--set", !common.set.is_empty()),
         ("--train", common.train),
+        ("--dtype", common.dtype != WeightType::F32),
         ("--without-rule", !common.without_rule.is_empty()),
         ("--form", !common.form.is_empty()),
     ];
@@ -160,7 +161,7 @@ fn machine(
         Some(scheduled) => scheduled,
         None => {
             let optimized = optimized(&chosen.graph, &args.common, false, context)?;
-            scheduled(chosen, &optimized.graph, sources, context)?
+            scheduled(chosen, &optimized.graph, &args.common, sources, context)?
         }
     };
     if args.stream.is_some() && scheduled.time.is_none() {

@@ -10,4 +10,5 @@
 
 mod bench; // a folder with files, and the binary run in it
 mod interrupted; // Ctrl-C, full disks
+mod speed;
 mod typed; // what is typed and what comes back

@@ -388,7 +388,6 @@ fn wrong_arguments_are_told_with_hints() {
             &["`chunk` is no form", "chunk(64)"],
         ),
         (&["run", "leaky.seq", "--grad", "g.safetensors", "--input", "x=x.npy"], &["gradients"]),
-        (&["run", "leaky.seq", "--dtype", "bf16", "--input", "x=x.npy"], &["not supported yet"]),
         (
             &["run", "leaky.seq", "--input", "x=x.npy", "--output", "nope=y.npy"],
             &["there is no result `nope`"],

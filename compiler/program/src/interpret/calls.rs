@@ -1,7 +1,7 @@
 //! Library calls, by their definitions: products in f32 in index order, transforms as sums in f64.
 
 use super::{Run, RunError, memory};
-use crate::program::{BufferRef, Gemm};
+use crate::program::{BufferRef, Gemm, Panels};
 use crate::scalar::Scalar;
 use tensc_ir::{DType, Dim, FftKind};
 
@@ -38,13 +38,21 @@ pub(super) fn gemm(run: &mut Run, gemm: &Gemm) -> Result<(), RunError> {
     };
     let (batch, m, k, n) = (eval(&gemm.batch)?, eval(&gemm.m)?, eval(&gemm.k)?, eval(&gemm.n)?);
     let (sa, sb, sc) = (strides(&gemm.a_strides)?, strides(&gemm.b_strides)?, strides(&gemm.c_strides)?);
+    let columns: Vec<i64> = match &gemm.b_panels {
+        Some(Panels { width, stride }) => {
+            let stride = eval(stride)?;
+            (0..n).map(|column| column / width * stride + column % width * sb[2]).collect()
+        }
+        None => (0..n).map(|column| column * sb[2]).collect(),
+    };
     let to = eval(&gemm.c.offset)?;
     for i in 0..batch {
         let rows = |count: i64, inner: i64, s: [i64; 3]| {
             (0..count).flat_map(move |x| (0..inner).map(move |y| i * s[0] + x * s[1] + y * s[2]))
         };
         let a = run.floats(&gemm.a, rows(m, k, sa))?;
-        let b = run.floats(&gemm.b, rows(k, n, sb))?;
+        let b =
+            run.floats(&gemm.b, (0..k).flat_map(|x| columns.iter().map(move |y| i * sb[0] + x * sb[1] + y)))?;
         for row in 0..m {
             // Row by row with k outside, so that the sums go in index order and memory is read along rows.
             let mut sums = if gemm.accumulate {

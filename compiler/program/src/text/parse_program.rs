@@ -3,7 +3,7 @@
 use super::lines::{Line, Lines, MAX_DEPTH, ParseError};
 use super::parse_kernel;
 use crate::program::{
-    Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Program, Step,
+    Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Panels, Program, Step,
 };
 use tensc_ir::{Dim, FftKind, Origin, Require};
 
@@ -166,24 +166,34 @@ fn launch(line: &mut Line) -> Result<Launch, ParseError> {
     Ok(Launch { kernel, arguments, sizes: line.list(("(", ")"), Line::dim)? })
 }
 
-fn operand(line: &mut Line, name: &str) -> Result<(BufferRef, [Dim; 3]), ParseError> {
+type Operand = (BufferRef, [Dim; 3], Option<Panels<Dim>>);
+
+fn operand(line: &mut Line, name: &str) -> Result<Operand, ParseError> {
     line.word_is(name)?;
     in_brackets(line, |line| {
         let place = place(line)?;
         let strides = line.list(("[", "]"), Line::dim)?;
-        match <[Dim; 3]>::try_from(strides) {
-            Ok(strides) => Ok((place, strides)),
-            Err(_) => line.error("expected three strides: batch, row, column"),
+        let Ok(strides) = <[Dim; 3]>::try_from(strides) else {
+            return line.error("expected three strides: batch, row, column");
+        };
+        if !(name == "b" && line.word_if("panels")) {
+            return Ok((place, strides, None));
         }
+        let width = line.number()?;
+        if width < 1 {
+            return line.error("a panel has at least one column");
+        }
+        line.word_is("by")?;
+        Ok((place, strides, Some(Panels { width, stride: line.dim()? })))
     })
 }
 
 fn gemm(line: &mut Line) -> Result<Gemm, ParseError> {
     let accumulate = line.word_if("accumulate");
-    let (a, a_strides) = operand(line, "a")?;
-    let (b, b_strides) = operand(line, "b")?;
-    let (c, c_strides) = operand(line, "c")?;
+    let (a, a_strides, _) = operand(line, "a")?;
+    let (b, b_strides, b_panels) = operand(line, "b")?;
+    let (c, c_strides, _) = operand(line, "c")?;
     let batch = named(line, "batch")?;
     let (m, k, n) = (named(line, "m")?, named(line, "k")?, named(line, "n")?);
-    Ok(Gemm { a, b, c, batch, m, k, n, a_strides, b_strides, c_strides, accumulate })
+    Ok(Gemm { a, b, c, batch, m, k, n, a_strides, b_strides, b_panels, c_strides, accumulate })
 }

@@ -94,10 +94,13 @@ fn steps(f: &mut fmt::Formatter<'_>, list: &[Step], depth: usize) -> fmt::Result
             }
             Step::Call(Call::Gemm(gemm)) => {
                 let operand = |place: &BufferRef, strides: &[Dim; 3]| format!("{place} [{}]", dims(strides));
+                let panels = gemm.b_panels.as_ref().map_or_else(String::new, |panels| {
+                    format!(" panels {} by {}", panels.width, panels.stride)
+                });
                 let verb = if gemm.accumulate { "gemm accumulate" } else { "gemm" };
                 writeln!(
                     f,
-                    "{verb} a({}) b({}) c({}) batch({}) m({}) k({}) n({})",
+                    "{verb} a({}) b({}{panels}) c({}) batch({}) m({}) k({}) n({})",
                     operand(&gemm.a, &gemm.a_strides),
                     operand(&gemm.b, &gemm.b_strides),
                     operand(&gemm.c, &gemm.c_strides),

@@ -91,6 +91,10 @@ impl<'p> Part<'p> {
         self.read(&gemm.b, FACTORS)?;
         self.write(&gemm.c, PAIRS)?;
         self.known([&gemm.batch, &gemm.m, &gemm.k, &gemm.n])?;
+        if gemm.b_panels.as_ref().is_some_and(|panels| panels.width < 1) {
+            return Err(Problem::Count { what: "columns of a panel", expected: 1, found: 0 });
+        }
+        self.known(gemm.b_panels.iter().map(|panels| &panels.stride))?;
         self.known(gemm.a_strides.iter().chain(&gemm.b_strides).chain(&gemm.c_strides))
     }
 

@@ -4,7 +4,7 @@
 
 use tensc_cpu::CpuProgram;
 use tensc_ir::{DType, Dim, Sizes};
-use tensc_program::{BufferRef, Call, Code, Failure, FftShape, Gemm, GemmShape, Program, Step};
+use tensc_program::{BufferRef, Call, Code, Failure, FftShape, Gemm, GemmShape, Panels, Program, Step};
 
 /// A program's arrays while it runs.
 pub struct Machine<'a> {
@@ -93,6 +93,10 @@ impl Machine<'_> {
             n: value(&gemm.n, sizes),
             a_strides: strides(&gemm.a_strides),
             b_strides: strides(&gemm.b_strides),
+            b_panels: gemm
+                .b_panels
+                .as_ref()
+                .map(|panels| Panels { width: panels.width, stride: value(&panels.stride, sizes) }),
             c_strides: strides(&gemm.c_strides),
             a_dtype: real(dtype(&gemm.a)),
             b_dtype: real(dtype(&gemm.b)),

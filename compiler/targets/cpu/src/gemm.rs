@@ -1,7 +1,8 @@
-//! Products by the `gemm` crate: blocks of rows, or of columns where there are few rows, each computed by one thread.
+//! Products by the `gemm` crate, but those in panels that are computed in `panels`: blocks of rows, or of columns where there are few rows, each computed by one thread.
 //!
 //! How a product is split follows from its shape alone, so that any number of threads gives the same bits.
 
+use crate::panels;
 use std::ops::Range;
 use tensc_ir::DType;
 use tensc_program::GemmShape;
@@ -17,7 +18,8 @@ const FEW_ROWS: i64 = 64;
 fn block(shape: &GemmShape) -> (i64, i64) {
     if shape.m >= 2 * ROWS || (shape.batch > 1 && shape.m > FEW_ROWS) {
         let rows = if shape.m >= 8 * ROWS { 2 * ROWS } else { ROWS };
-        (rows, shape.n.max(1))
+        // What is copied is copied in parts.
+        (rows, if shape.b_panels.is_some() { COLUMNS } else { shape.n.max(1) })
     } else {
         (shape.m.max(1), COLUMNS)
     }
@@ -30,21 +32,27 @@ fn blocks(shape: &GemmShape) -> (i64, i64) {
 }
 
 pub(crate) fn items(shape: &GemmShape) -> i64 {
+    if panels::fits(shape) {
+        return panels::items(shape);
+    }
     let (rows, columns) = blocks(shape);
     shape.batch.max(0) * rows.max(0) * columns.max(0)
 }
 
-/// Where bf16 operands are widened to: one block's part of each.
+/// Where operands go that the library can't read as they are, bf16 or in panels: one block's part of each.
 fn widened(shape: &GemmShape) -> (usize, usize) {
     let (rows, columns) = block(shape);
     let (rows, columns) = (rows.min(shape.m), columns.min(shape.n));
-    let count = |dtype: DType, entries: i64| {
-        if dtype == DType::BF16 { usize::try_from(entries).unwrap_or(0) } else { 0 }
-    };
-    (count(shape.a_dtype, rows * shape.k), count(shape.b_dtype, shape.k * columns))
+    let count = |copied: bool, entries: i64| if copied { usize::try_from(entries).unwrap_or(0) } else { 0 };
+    let copied = |dtype: DType| dtype == DType::BF16;
+    let b_copied = copied(shape.b_dtype) || shape.b_panels.is_some();
+    (count(copied(shape.a_dtype), rows * shape.k), count(b_copied, shape.k * columns))
 }
 
 pub(crate) fn scratch_bytes(shape: &GemmShape) -> usize {
+    if panels::fits(shape) {
+        return panels::scratch_bytes(shape);
+    }
     let (a, b) = widened(shape);
     4 * (a + b)
 }
@@ -62,6 +70,10 @@ pub(crate) struct Operand {
 /// As `Code::gemm_range`.
 #[expect(unsafe_code, reason = "matrices come as pointers")]
 pub(crate) unsafe fn run(shape: &GemmShape, pointers: [*mut u8; 3], items: Range<i64>, scratch: *mut u8) {
+    if panels::fits(shape) {
+        // SAFETY: the caller's promises.
+        return unsafe { panels::run(shape, pointers, items, scratch) };
+    }
     let (row_blocks, column_blocks) = blocks(shape);
     let (block_rows, block_columns) = block(shape);
     let (a_entries, _) = widened(shape);
@@ -81,14 +93,20 @@ pub(crate) unsafe fn run(shape: &GemmShape, pointers: [*mut u8; 3], items: Range
                 scratch.cast(),
             );
             let b_scratch = scratch.cast::<f32>().add(a_entries);
-            let b = operand(
-                pointers[1],
-                shape.b_dtype,
-                shape.b_strides,
-                [batch, 0, column],
-                [shape.k, n],
-                b_scratch,
-            );
+            let b = if shape.b_panels.is_some() {
+                let first = batch * shape.b_strides[0];
+                let at = |i, j| first + i * shape.b_strides[1] + shape.b_column(column + j);
+                copied(pointers[1], shape.b_dtype, at, [shape.k, n], b_scratch)
+            } else {
+                operand(
+                    pointers[1],
+                    shape.b_dtype,
+                    shape.b_strides,
+                    [batch, 0, column],
+                    [shape.k, n],
+                    b_scratch,
+                )
+            };
             let c = operand(
                 pointers[2],
                 DType::F32,
@@ -111,20 +129,38 @@ unsafe fn operand(
     [rows, columns]: [i64; 2],
     scratch: *mut f32,
 ) -> Operand {
-    let offset = (at[0] * strides[0] + at[1] * strides[1] + at[2] * strides[2]) as isize;
-    if dtype != DType::BF16 {
-        // SAFETY: the block starts inside of the matrix.
-        let pointer = unsafe { pointer.cast::<f32>().offset(offset) };
-        return Operand { pointer, strides: [strides[1], strides[2]] };
+    let offset = at[0] * strides[0] + at[1] * strides[1] + at[2] * strides[2];
+    if dtype == DType::BF16 {
+        let at = |i, j| offset + i * strides[1] + j * strides[2];
+        // SAFETY: the caller's promises.
+        return unsafe { copied(pointer, dtype, at, [rows, columns], scratch) };
     }
-    // SAFETY: as above; scratch memory holds rows * columns elements.
-    unsafe {
-        let source = pointer.cast::<u16>().offset(offset);
-        for i in 0..rows {
-            for j in 0..columns {
-                let bits =
-                    u32::from(source.offset((i * strides[1] + j * strides[2]) as isize).read_unaligned());
-                scratch.offset((i * columns + j) as isize).write(f32::from_bits(bits << 16));
+    // SAFETY: the block starts inside of the matrix.
+    let pointer = unsafe { pointer.cast::<f32>().offset(offset as isize) };
+    Operand { pointer, strides: [strides[1], strides[2]] }
+}
+
+/// A part of a matrix, row after row in f32.
+#[expect(unsafe_code, reason = "matrices come as pointers")]
+unsafe fn copied(
+    pointer: *mut u8,
+    dtype: DType,
+    at: impl Fn(i64, i64) -> i64,
+    [rows, columns]: [i64; 2],
+    scratch: *mut f32,
+) -> Operand {
+    for i in 0..rows {
+        for j in 0..columns {
+            let place = at(i, j) as isize;
+            // SAFETY: the places are inside of the matrix; scratch memory holds rows * columns elements.
+            unsafe {
+                let value = if dtype == DType::BF16 {
+                    let bits = u32::from(pointer.cast::<u16>().offset(place).read_unaligned());
+                    f32::from_bits(bits << 16)
+                } else {
+                    pointer.cast::<f32>().offset(place).read()
+                };
+                scratch.offset((i * columns + j) as isize).write(value);
             }
         }
     }

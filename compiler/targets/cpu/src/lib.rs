@@ -14,5 +14,8 @@ mod compile; // all kernels of a program, to machine code
 mod fft; // transforms
 mod gemm; // products
 mod tile; // products of tiles inside a kernel
+mod panels; // products with packed weights
+
+mod kernels; // the inner loop of those
 
 pub use compile::{CpuError, CpuOptions, CpuProgram, Features, assembly, clif, compile};

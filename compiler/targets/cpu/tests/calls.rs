@@ -15,8 +15,8 @@ use common::{Random, Scratch, Tolerance, assert_close, random_bytes};
 use tensc_cpu::{CpuOptions, CpuProgram, compile};
 use tensc_ir::{DType, Dim, FftKind, Sizes};
 use tensc_program::{
-    Buffer, BufferId, BufferKind, BufferRef, Call, Code, FftShape, Gemm, GemmShape, Part, Program, Step,
-    Verified, interpret, verify,
+    Buffer, BufferId, BufferKind, BufferRef, Call, Code, FftShape, Gemm, GemmShape, Panels, Part, Program,
+    Step, Verified, interpret, verify,
 };
 
 fn program(lengths: &[(DType, usize)], call: Call) -> Verified<Program> {
@@ -56,6 +56,7 @@ fn check_gemm(code: &CpuProgram, shape: GemmShape, lengths: [usize; 3]) {
         n: shape.n.into(),
         a_strides: dims(shape.a_strides),
         b_strides: dims(shape.b_strides),
+        b_panels: shape.b_panels.map(|panels| Panels { width: panels.width, stride: panels.stride.into() }),
         c_strides: dims(shape.c_strides),
         accumulate: shape.accumulate,
     };
@@ -113,6 +114,7 @@ fn products_of_any_shape() {
                 n,
                 a_strides: [m * k, k, 1],
                 b_strides: [k * n, n, 1],
+                b_panels: None,
                 c_strides: [m * n, n, 1],
                 a_dtype: DType::F32,
                 b_dtype: dtype,
@@ -124,6 +126,83 @@ fn products_of_any_shape() {
                 GemmShape { a_strides: [m * k, 1, m], b_strides: [0, 1, k], a_dtype: dtype, ..shape };
             check_gemm(&code, transposed, [batch * m * k, k * n, batch * m * n].map(|n| n as usize));
         }
+    }
+}
+
+#[test]
+fn products_in_panels_of_any_shape() {
+    let code = code();
+    for (m, k, n) in [
+        (0, 3, 40),
+        (3, 0, 40),
+        (1, 1, 1),
+        (1, 300, 700),
+        (2, 5, 16),
+        (7, 33, 50),
+        (17, 64, 65),
+        (150, 350, 33),
+        (513, 20, 90),
+        (3, 700, 5000),
+    ] {
+        // Panels of 16 columns have code of their own, others do not.
+        for (width, dtype, accumulate) in
+            [(16, DType::F32, false), (16, DType::F32, true), (16, DType::BF16, true), (8, DType::F32, false)]
+        {
+            let panels = (n + width - 1) / width;
+            let shape = GemmShape {
+                batch: 1,
+                m,
+                k,
+                n,
+                a_strides: [0, k, 1],
+                b_strides: [0, width, 1],
+                b_panels: Some(Panels { width, stride: k * width }),
+                c_strides: [0, n, 1],
+                a_dtype: DType::F32,
+                b_dtype: dtype,
+                accumulate,
+            };
+            check_gemm(&code, shape, [m * k, panels * k * width, m * n].map(|n| n as usize));
+            let transposed =
+                GemmShape { a_strides: [0, 1, m], c_strides: [0, 1, m], a_dtype: DType::BF16, ..shape };
+            check_gemm(&code, transposed, [m * k, panels * k * width, m * n].map(|n| n as usize));
+        }
+    }
+}
+
+/// The bits of a row are those that it has alone.
+#[test]
+fn a_row_in_panels_has_the_same_bits_in_every_product() {
+    let code = code();
+    let (m, k, n) = (150_i64, 700, 100);
+    let shape = |m| GemmShape {
+        batch: 1,
+        m,
+        k,
+        n,
+        a_strides: [0, k, 1],
+        b_strides: [0, 16, 1],
+        b_panels: Some(Panels { width: 16, stride: k * 16 }),
+        c_strides: [0, n, 1],
+        a_dtype: DType::F32,
+        b_dtype: DType::F32,
+        accumulate: false,
+    };
+    let mut random = Random(5);
+    let mut a = random_bytes(&mut random, DType::F32, (m * k) as usize, false);
+    let mut b = random_bytes(&mut random, DType::F32, (7 * k * 16) as usize, false);
+    let mut product = |m: i64, row: i64| {
+        let mut c = vec![0_u8; (4 * m * n) as usize];
+        let mut scratch = Scratch::new(code.gemm_scratch_bytes(&shape(m)));
+        let pointers = [a[(4 * row * k) as usize..].as_mut_ptr(), b.as_mut_ptr(), c.as_mut_ptr()];
+        // SAFETY: the matrices have the sizes that the shape says.
+        unsafe { code.gemm_range(&shape(m), pointers, 0..code.gemm_items(&shape(m)), scratch.pointer()) };
+        c
+    };
+    let all = product(m, 0);
+    for (row, count) in [(0, 1), (7, 2), (149, 1), (30, 33)] {
+        let some = product(count, row);
+        assert_eq!(some, all[(4 * row * n) as usize..][..some.len()], "{count} rows from {row}");
     }
 }
 
