@@ -41,6 +41,8 @@ pub(super) struct Machine<'a> {
     pub(super) cancel: &'a Cancel,
     /// Entries of the stream before this call, and how many entries of its index array each check has per entry of the stream.
     pub(super) entered: (i64, &'a [i64]),
+    /// The only sequence that is run, of several.
+    pub(super) sequence: Option<usize>,
     /// The memory of each buffer; of those that the steps do not touch, nothing.
     pub(super) bases: &'a [Base],
 }
@@ -138,12 +140,16 @@ impl Machine<'_> {
         let (entered, strides) = self.entered;
         let stride = usize::try_from(failure.site.0).ok().and_then(|site| strides.get(site)).copied();
         let position = i64::from(failure.position) + entered * stride.unwrap_or(0);
+        let place = match self.sequence {
+            Some(sequence) => format!("{position} of sequence {sequence}"),
+            None => position.to_string(),
+        };
         match site {
             Some(site) => ExecError::Check {
                 message: site
                     .message
                     .replace("{value}", &failure.value.to_string())
-                    .replace("{position}", &position.to_string()),
+                    .replace("{position}", &place),
                 origin: site.origin,
             },
             None => ExecError::Internal(format!("the unknown check {} failed", failure.site.0)),

@@ -1,7 +1,7 @@
 //! Indexing: entries, ranges, new axes, lookups.
 
 use super::elaborator::{Elaborator, Reported, Res};
-use super::size::Size;
+use super::size::{Size, Spelling};
 use super::value::{Tensor, Value};
 use crate::ast::{Expr, Index, IndexKind};
 use crate::diagnostic::Diagnostic;
@@ -270,11 +270,9 @@ impl<'a> Elaborator<'a> {
                 None if self.generic && !self.is_run_time(&low.dim) && !self.is_run_time(&high.dim) => {}
                 None => {
                     let inputs = self.inputs_with(&(&low.dim + &high.dim));
-                    let message = format!(
-                        "`{}` is more than `{}` for this length of {inputs}",
-                        low.described(),
-                        high.described()
-                    );
+                    let values = values(&[(low, "{0}"), (high, "{1}")]);
+                    let message =
+                        format!("`{low}` is more than `{high}` for this length of {inputs}{values}");
                     self.require(Require::AtMost(low.dim.clone(), high.dim.clone()), message);
                 }
             }
@@ -362,4 +360,11 @@ fn from_end(index: &Size, length: &Size) -> Size {
 pub(crate) fn position(n: i64, count: usize) -> Option<usize> {
     let n = if n < 0 { n.checked_add(i64::try_from(count).ok()?)? } else { n };
     usize::try_from(n).ok().filter(|n| *n < count)
+}
+
+/// `: T = {0}, context = {1}`, for what is not a number already; values come in when the sizes are known.
+pub(crate) fn values(sizes: &[(&Size, &str)]) -> String {
+    let named = sizes.iter().filter(|(size, _)| !matches!(size.spelling, Spelling::Value));
+    let named: Vec<String> = named.map(|(size, place)| format!("{size} = {place}")).collect();
+    if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
 }

@@ -30,6 +30,7 @@ mod region; // where ops go
 mod request; // what is asked of a program: an entry, a preset, settings
 mod results; // what a function gives
 mod scopes; // names that mean nothing
+mod sharing; // what a check does once
 mod size; // exact numbers with their spelling
 mod tensor; // values as tensors, broadcasting
 mod test_block; // assertions

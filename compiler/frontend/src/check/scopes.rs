@@ -9,19 +9,19 @@ use crate::ast::{
 };
 use crate::diagnostic::Diagnostic;
 use crate::span::FileId;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// The names bound where the walk is, with how often.
 struct Scopes<'c, 'a> {
     cx: &'c mut Elaborator<'a>,
     file: FileId,
-    bound: HashMap<&'a str, usize>,
+    bound: FxHashMap<&'a str, usize>,
     undo: Vec<&'a str>,
 }
 
 /// Reports the unknown names of a file's items.
 pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'a [Item]) {
-    let mut scopes = Scopes { cx, file, bound: HashMap::new(), undo: Vec::new() };
+    let mut scopes = Scopes { cx, file, bound: FxHashMap::default(), undo: Vec::new() };
     for item in items {
         match item {
             Item::Const(item) => scopes.expr(&item.value),
