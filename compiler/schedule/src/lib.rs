@@ -21,11 +21,12 @@ mod emit; // instructions
 mod kernels; // a kernel for one or more values
 mod read; // a value at a position, which is all of fusion
 
+mod mask;
 mod product; // contractions as library calls
 mod recipes; // forms of `rec` other than step by step
 mod recurrence; // `rec`, as one kernel or step by step
 mod region; // the steps of a graph or body
 mod repeat; // layers
-mod transform; // Fourier transforms
+mod transform; // Fourier transforms // masks of `dropout`
 
 pub use schedule::{Options, ScheduleError, schedule};

@@ -47,7 +47,6 @@ impl ScheduleError {
     pub(crate) fn unsupported(op: &Op, origin: Option<Origin>) -> Self {
         let why = match op {
             Op::Draw { .. } => "random draws belong to initial weights, which are interpreted",
-            Op::Keep { .. } => "random masks are not compiled yet; run it with `--device reference`",
             Op::Input(_)
             | Op::Const(_)
             | Op::DimValue(_)
@@ -71,6 +70,7 @@ impl ScheduleError {
             | Op::Conv { .. }
             | Op::Fft { .. }
             | Op::Last { .. }
+            | Op::Keep { .. }
             | Op::Rec(_)
             | Op::Repeat(_) => "it is read inside a kernel, where only its whole result exists",
         };

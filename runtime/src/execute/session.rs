@@ -18,6 +18,7 @@ use crate::Cancel;
 use crate::tensor::{AlignedBytes, Storage, Tensor};
 use crate::weights::Weights;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use tensc_ir::Sizes;
 use tensc_ir::dim::POSITION;
@@ -70,6 +71,8 @@ pub struct Session {
     rows: usize,
     /// Whether an array grows with the stream, so that plans depend on the position.
     grows: bool,
+    /// Of masks.
+    seed: u64,
     /// By check: entries of its index array per entry of the stream.
     strides: Vec<i64>,
     /// Weights and what prepare made, by buffer.
@@ -100,6 +103,7 @@ impl Session {
             time: None,
             rows: TILE_ROWS,
             grows: false,
+            seed: 0,
             strides: Vec::new(),
             plans: HashMap::new(),
             arena: AlignedBytes::zeroed(0, "nothing")?,
@@ -115,6 +119,11 @@ impl Session {
     /// Sets how many rows a piece has; for tests and measurements. Results do not depend on it but for rounding.
     pub fn set_rows(&mut self, rows: usize) {
         self.rows = rows.max(1);
+    }
+
+    /// Sets the seed of the masks of `dropout`; 0 without it.
+    pub fn set_seed(&mut self, seed: u64) {
+        self.seed = seed;
     }
 
     /// Says, for each check of the program, how many entries its index array has per entry of the stream, so that a failure in a
@@ -163,7 +172,7 @@ impl Session {
             }
         }
         let bases = self.bases(&plan, |n| fresh.get(&n).map(|bytes| base_of(bytes.as_ptr(), bytes.len())));
-        let machine = self.machine(&bases, 0, None);
+        let machine = self.machine(&bases, 0, (0..1, 1));
         // SAFETY: weights are only read, what prepare writes is memory of this function or the arena, each as large as the plan says.
         unsafe { machine.run(&plan, 0)? };
         for (n, bytes) in fresh {
@@ -174,14 +183,21 @@ impl Session {
         Ok(())
     }
 
-    fn machine<'a>(&'a self, bases: &'a [Base], entered: i64, sequence: Option<usize>) -> Machine<'a> {
+    /// Runs steps on these arrays; `block` are the sequences that they hold, of `batch`.
+    fn machine<'a>(
+        &'a self,
+        bases: &'a [Base],
+        entered: i64,
+        (block, batch): (Range<usize>, usize),
+    ) -> Machine<'a> {
         Machine {
             program: &self.program,
             code: &*self.code,
             pool: &self.pool,
             cancel: &self.cancel,
             entered: (entered, &self.strides),
-            sequence,
+            sequence: (batch > 1 && block.len() == 1).then_some(block.start),
+            drawn: (self.seed, block.start),
             bases,
         }
     }

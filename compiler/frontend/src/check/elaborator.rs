@@ -150,6 +150,8 @@ pub(crate) struct Elaborator<'a> {
     pub(crate) cells: usize,
     diagnostics: Vec<Diagnostic>,
     reports: u64,
+    /// More than 0 while what is reported will be forgotten.
+    pub(crate) trials: usize,
     seen: FxHashSet<(Span, String)>,
     fuel: u64,
 }
@@ -181,6 +183,7 @@ impl<'a> Elaborator<'a> {
             cells: 0,
             diagnostics: Vec::new(),
             reports: 0,
+            trials: 0,
             seen: FxHashSet::default(),
             fuel: FUEL,
         }
@@ -229,7 +232,9 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn quietly<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> (T, bool) {
         let kept = std::mem::take(&mut self.diagnostics);
         let seen = std::mem::take(&mut self.seen);
+        self.trials += 1;
         let result = run(self);
+        self.trials -= 1;
         let failed = self.failed();
         self.diagnostics = kept;
         self.seen = seen;

@@ -189,7 +189,11 @@ impl<'a> Elaborator<'a> {
         let length = tensor.axes.get(axis).cloned().ok_or(Reported)?;
         let start = from_end(index, &length);
         let end = Size::plain(&start.dim + &Dim::constant(1));
-        self.within((&start, &end), &length, &index.to_string(), tensor, span)?;
+        if self.within((&start, &end), &length, &index.to_string(), tensor, span)? {
+            let (id, region) = self.push(Op::DimValue(start.dim), &[])?;
+            let entry = self.tensor_of(id, region, Vec::new(), 0);
+            return self.gather(tensor, &entry, axis, span);
+        }
         let mut axes = tensor.axes.clone();
         if let Some(size) = axes.get_mut(axis) {
             *size = Size::int(1);
@@ -220,8 +224,13 @@ impl<'a> Elaborator<'a> {
         if start.as_int() == Some(0) && end.dim == length.dim {
             return Ok(tensor.clone());
         }
-        self.within((&start, &end), &length, &format!("{start}..{end}"), tensor, span)?;
+        let open = self.within((&start, &end), &length, &format!("{start}..{end}"), tensor, span)?;
         let size = if start.as_int() == Some(0) { end } else { end.sub(&start) };
+        if open {
+            let op = Op::Iota { len: size.dim.clone(), start: start.dim };
+            let entries = self.emit(op, &[], vec![size])?;
+            return self.gather(tensor, &entries, axis, span);
+        }
         let mut axes = tensor.axes.clone();
         if let Some(axis) = axes.get_mut(axis) {
             *axis = size.clone();
@@ -249,7 +258,8 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// `0 <= start <= end <= length`: an error where it is known to fail, a condition on the inputs where it may.
+    /// `0 <= start <= end <= length`: an error where it is known to fail, a condition on the inputs where it may. In a branch that
+    /// may not be taken the entries are to be looked up instead, which is an error only if it is: then gives true.
     fn within(
         &mut self,
         (start, end): (&Size, &Size),
@@ -257,7 +267,9 @@ impl<'a> Elaborator<'a> {
         text: &str,
         tensor: &Tensor,
         span: Span,
-    ) -> Res<()> {
+    ) -> Res<bool> {
+        let guarded = self.frames.last().is_some_and(|frame| !frame.guards.is_empty());
+        let mut open = false;
         let zero = Size::int(0);
         for (low, high) in [(&zero, start), (start, end), (end, length)] {
             match (&high.dim - &low.dim).as_fraction() {
@@ -268,6 +280,7 @@ impl<'a> Elaborator<'a> {
                 Some(_) => {}
                 None if low.as_int() == Some(0) && high.is_nonnegative() => {}
                 None if self.generic && !self.is_run_time(&low.dim) && !self.is_run_time(&high.dim) => {}
+                None if guarded && !std::ptr::eq(low, start) => open = true,
                 None => {
                     let inputs = self.inputs_with(&(&low.dim + &high.dim));
                     let values = values(&[(low, "{0}"), (high, "{1}")]);
@@ -277,7 +290,7 @@ impl<'a> Elaborator<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(open)
     }
 
     fn is_run_time(&self, dim: &Dim) -> bool {

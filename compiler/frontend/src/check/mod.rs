@@ -35,6 +35,7 @@ mod size; // exact numbers with their spelling
 mod tensor; // values as tensors, broadcasting
 mod test_block; // assertions
 mod types; // declared types
+mod unused; // names that nothing uses
 mod value; // what an expression is worth
 mod whole_file; // every problem of a file
 

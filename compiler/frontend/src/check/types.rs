@@ -48,7 +48,24 @@ impl<'a> Elaborator<'a> {
     /// A dimension: a whole number, or an expression of run-time sizes.
     pub(crate) fn dim(&mut self, expr: &'a Expr) -> Res<Size> {
         let value = self.eval(expr);
-        self.dim_of(&value, expr.span)
+        let size = self.dim_of(&value, expr.span);
+        if size.is_err() {
+            self.silence_hyperparameter(expr);
+        }
+        size
+    }
+
+    /// A hyperparameter of the wrong kind is reported where it is used first; what else uses it says nothing.
+    pub(crate) fn silence_hyperparameter(&mut self, expr: &Expr) {
+        let Some(name) = expr.as_name().filter(|_| self.trials == 0) else { return };
+        let frame = self.frame();
+        if frame.get(name).is_none()
+            && let Some(instance) = frame.instance
+            && let Some(value) =
+                self.instances.get_mut(instance.0 as usize).and_then(|instance| instance.hypers.get_mut(name))
+        {
+            *value = Value::Error;
+        }
     }
 
     /// A value as a dimension.

@@ -301,6 +301,23 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Whether no operator takes it.
+    pub(crate) fn is_no_operand(&self) -> bool {
+        match self {
+            Self::Str(_) | Self::None | Self::All | Self::Cell(_) | Self::Plan(_) | Self::Function(_) => true,
+            Self::Error
+            | Self::Size(_)
+            | Self::Float(_)
+            | Self::Bool(_)
+            | Self::List(_)
+            | Self::Tuple(_)
+            | Self::Tensor(_)
+            | Self::Hole
+            | Self::Time(_)
+            | Self::Line(..) => false,
+        }
+    }
+
     /// The tensor, if it is one.
     pub(crate) fn as_tensor(&self) -> Option<&Tensor> {
         if let Self::Tensor(tensor) = self { Some(tensor) } else { None }

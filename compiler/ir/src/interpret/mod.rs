@@ -33,6 +33,8 @@ use std::sync::Arc;
 pub struct Options<'a> {
     /// Seed of masks and draws.
     pub seed: u64,
+    /// Which sequence of a batch it is: each has masks of its own.
+    pub sequence: u64,
     /// Whether operands of recurrences are rounded to their element type.
     pub round_recurrences: bool,
     /// Asked between steps; true stops the run.
@@ -41,7 +43,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { seed: 0, round_recurrences: true, cancelled: None }
+        Self { seed: 0, sequence: 0, round_recurrences: true, cancelled: None }
     }
 }
 

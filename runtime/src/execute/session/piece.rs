@@ -60,10 +60,10 @@ impl Session {
             aside.push(bytes);
         }
         let bases = self.bases(&plan, |n| given.get(&n).copied());
-        let sequence = (call.batch > 1 && block.len() == 1).then_some(block.start);
+        let sequences = (block.clone(), call.batch);
         // SAFETY: arguments, states, weights and prepared arrays are valid and only read; results, left states and the arena are memory that nothing
         // else uses meanwhile, each as large as the plan says (checked above, or made so).
-        unsafe { self.machine(&bases, start + entered, sequence).run(&plan, start + entered)? };
+        unsafe { self.machine(&bases, start + entered, sequences).run(&plan, start + entered)? };
         for (result, bytes) in results.iter_mut().zip(aside) {
             if let Some(bytes) = bytes {
                 result
