@@ -23,6 +23,7 @@ mod inline; // functions, mapped over extra axes
 mod library; // the standard library's files
 mod load; // a file and all that it uses
 mod names; // what a name means
+mod one_input; // a weight of a layer that is read besides its layers
 mod operator; // `+`, `@`, `and`
 mod program; // parsed files
 mod rec; // recurrences

@@ -18,8 +18,8 @@ struct Scopes<'c, 'a> {
     names: Names<'a>,
 }
 
-/// Reports the unknown names of a file's items.
-pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'a [Item]) {
+/// Reports the unknown names of a file's items, and gives warnings of those that nothing uses.
+pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'a [Item]) -> Vec<Diagnostic> {
     let mut scopes = Scopes { cx, file, names: Names::default() };
     for item in items {
         match item {
@@ -31,10 +31,7 @@ pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'
             Item::Use(_) | Item::Error(_) => {}
         }
     }
-    let unused = scopes.names.unused(items);
-    unused.into_iter().for_each(|diagnostic| {
-        cx.report(diagnostic);
-    });
+    scopes.names.unused(items)
 }
 
 impl<'a> Scopes<'_, 'a> {

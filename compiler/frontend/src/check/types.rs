@@ -103,7 +103,7 @@ impl<'a> Elaborator<'a> {
             }
         } else if !size.dim.is_integral() && !self.generic {
             let message = format!(
-                "`{size}` is not whole for this length of {}: it is {{0}}",
+                "`{size}` is not a whole number for this length of {}: it is {{0}}",
                 self.inputs_with(&size.dim)
             );
             self.require(Require::Whole(size.dim.clone()), message);

@@ -20,17 +20,24 @@ use std::collections::HashMap;
 /// The program can be asked for its entry points whether or not there are problems.
 pub fn check(sources: &mut SourceMap, root: FileId, loader: &mut dyn Loader) -> (Program, Vec<Diagnostic>) {
     let (program, mut diagnostics) = load(sources, root, loader);
-    diagnostics.extend(with_stack(|| problems(&program)));
+    let right = !diagnostics.iter().any(Diagnostic::is_error);
+    let (problems, unused) = with_stack(|| problems(&program));
+    // Of a file with errors nobody knows what it would use.
+    if right && !problems.iter().any(Diagnostic::is_error) {
+        diagnostics.extend(unused);
+    }
+    diagnostics.extend(problems);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span.file, diagnostic.primary.span.start));
     (program, diagnostics)
 }
 
-fn problems(program: &Program) -> Vec<Diagnostic> {
+/// What is wrong, and warnings of names that nothing uses.
+fn problems(program: &Program) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
     let root = program.root();
-    let Some(file) = program.ast(root) else { return Vec::new() };
+    let Some(file) = program.ast(root) else { return (Vec::new(), Vec::new()) };
     let mut cx = Elaborator::new(program, "check");
     cx.sharing = Some(super::sharing::Sharing::default());
-    unknown_names(&mut cx, root, &file.items);
+    let unused = unknown_names(&mut cx, root, &file.items);
     for item in &file.items {
         duplicates(&mut cx, item);
         if let Item::Const(item) = item {
@@ -63,7 +70,7 @@ fn problems(program: &Program) -> Vec<Diagnostic> {
             Some(ItemRef::Fn(..) | ItemRef::Const(..)) | None => {}
         }
     }
-    cx.into_diagnostics()
+    (cx.into_diagnostics(), unused)
 }
 
 impl<'a> Elaborator<'a> {
