@@ -59,7 +59,12 @@ impl Reference {
         for sequence in 0..call.batch {
             let inputs = self.inputs(call, sequence, &sizes)?;
             let cancelled = || self.cancel.requested();
-            let options = Options { seed: self.seed, cancelled: Some(&cancelled), ..Options::default() };
+            let options = Options {
+                seed: self.seed,
+                sequence: sequence as u64,
+                cancelled: Some(&cancelled),
+                ..Options::default()
+            };
             let outputs = interpret(&self.graph, &inputs, &sizes, &options)
                 .map_err(|error| failed(error, call.batch, sequence))?;
             for (column, output) in columns.iter_mut().zip(&outputs) {

@@ -196,6 +196,7 @@ pub(crate) fn ready(
     let mut session = Session::new(program, code, weights, Arc::new(pool), context.cancel.clone(), time)
         .map_err(|error| Failure::run(error, sources))?;
     session.locate_checks(scheduled.strides);
+    session.set_seed(common.seed);
     Ok(session)
 }
 

@@ -7,6 +7,16 @@ mod support;
 use support::{Outcome, run_file};
 use tensc_frontend::check::Entry;
 
+/// Nothing in these is a false alarm.
+fn warns_of_nothing(folder: &str) {
+    let root = support::repository().join(folder);
+    for entry in std::fs::read_dir(&root).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(support::check_text(&path.display().to_string(), &text).warnings, "");
+    }
+}
+
 fn all_hold(folder: &str) {
     let root = support::repository().join(folder);
     let mut files: Vec<_> = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -28,11 +38,13 @@ fn all_hold(folder: &str) {
 #[test]
 fn the_standard_library_holds() {
     all_hold("stdlib");
+    warns_of_nothing("stdlib");
 }
 
 #[test]
 fn the_examples_hold() {
     all_hold("examples");
+    warns_of_nothing("examples");
 }
 
 #[test]

@@ -190,8 +190,8 @@ fn run_time_conditions_name_the_input() {
     assert_eq!(
         messages,
         [
-            "`T / 2` is not a whole number for this length of `x`",
-            "`3` is more than `T` for this length of `x`",
+            "`T / 2` is not a whole number for this length of `x`: it is {0}",
+            "`3` is more than `T` for this length of `x`: T = {1}",
         ]
     );
 }
@@ -247,4 +247,112 @@ fn a_name_that_is_used_does_not_make_its_file_a_name() {
         "use std.norm.LayerNorm\nmodel m(D = 2) {\n cell a = RmsNorm(D)\n fn forward(x: f32[D]) -> f32[D] { a(x) }\n}",
     );
     assert!(checked.problems.contains("use std.norm.RmsNorm"), "{}", checked.problems);
+}
+
+#[test]
+fn names_that_nothing_uses_are_warned_of_once() {
+    let text = "
+use std.norm.LayerNorm
+use std.norm.RmsNorm
+
+cell A(D, spare = 1) {
+    param w:     f32[D] = 1.0
+    param seen:  f32[D] = 1.0
+    param idle:  f32[D] = 1.0
+    cell  norm   = RmsNorm(D)
+    cell  other  = RmsNorm(D)
+
+    fn forward(x: f32[D]) -> f32[D] {
+        let y      = 2.0
+        let _z     = 3.0
+        let (a, b) = both(norm(x))
+        a * w
+    }
+
+    fn both(x: f32[D]) -> (a: f32[D], b: f32[D]) { (x, x) }
+}
+
+model m() {
+    cell a = A(2)
+
+    fn forward(x: f32[T]) -> f32[T] {
+        rec { c[t] = 0.5 * c[t-1] + x[t]
+              d[t] = d[t-1] + c[t]
+              e[t] = e[t-1] + 1.0 }
+        d + sum(a.seen)
+    }
+}
+";
+    let checked = support::check_text("main.seq", text);
+    assert_eq!(checked.problems, "");
+    let titles: Vec<&str> =
+        checked.warnings.lines().filter_map(|line| line.strip_prefix("warning: ")).collect();
+    assert_eq!(
+        titles,
+        [
+            "`LayerNorm` is not used",
+            "the hyperparameter `spare` is not used",
+            "the parameter `idle` is not used",
+            "the cell `other` is not used",
+            "`y` is not used",
+            "`b` is not used",
+            "the sequence `e` is not used",
+        ]
+    );
+}
+
+#[test]
+fn a_weight_that_layers_and_the_rest_read_is_one_input() {
+    let text = "
+cell A(D) {
+    param w: f32[D] = uniform(0, 1)
+
+    fn forward(x: f32[D]) -> f32[D] { w * x }
+}
+
+model m() {
+    cell layers = [A(3); 4]
+
+    fn forward(x: f32[3]) -> f32[3] { fold(layers, x) + layers[2].w + layers[0](x) }
+}
+";
+    let built = built(&program(text), &Entry { function: "forward", ..Entry::default() });
+    let weights: Vec<String> = built
+        .graph
+        .inputs
+        .iter()
+        .filter(|input| matches!(input.role, Role::Param { .. }))
+        .map(|input| format!("{} {}", input.name, input.ty))
+        .collect();
+    assert_eq!(weights, ["layers.{}.w f32[4, 3]"]);
+    let w = Array::f32(&[4, 3], &[1.0, 2.0, 3.0, 1.0, 1.0, 1.0, 0.5, 2.0, 4.0, 1.0, 1.0, 1.0]).unwrap();
+    let x = Array::f32(&[3], &[1.0, 10.0, 100.0]).unwrap();
+    let inputs: Vec<Array> = built
+        .graph
+        .inputs
+        .iter()
+        .map(|input| if input.name == "x" { x.clone() } else { w.clone() })
+        .collect();
+    let y =
+        interpret(&verify(built.graph).unwrap(), &inputs, &Default::default(), &Options::default()).unwrap();
+    assert_eq!(y[0].as_real().unwrap(), [0.5 + 0.5 + 1.0, 40.0 + 2.0 + 20.0, 1200.0 + 4.0 + 300.0]);
+}
+
+#[test]
+fn cells_that_are_alike_are_checked_once() {
+    // Each layer calls two of the next kind: unrolled, 2^16 calls of the last.
+    let mut text = String::from("cell C0(D) {\n    fn forward(x: f32[D]) -> f32[D] { tanh(x) }\n}\n");
+    for n in 1..=16 {
+        text.push_str(&format!(
+            "cell C{n}(D) {{\n    cell parts = [C{m}(D); 2]\n\n    fn forward(x: f32[D]) -> f32[D] {{ parts[0](x) + parts[1](x) }}\n}}\n",
+            m = n - 1
+        ));
+    }
+    text.push_str(
+        "model m(D = 4) {\n    cell c = C10(D)\n\n    fn forward(x: f32[D]) -> f32[D] { c(x) + y }\n}\n",
+    );
+    // What is wrong in what is shared is found all the same, once.
+    let checked = support::check_text("main.seq", &text);
+    assert_eq!(checked.problems.matches("error: ").count(), 1, "{}", checked.problems);
+    assert!(checked.problems.contains("unknown name `y`"), "{}", checked.problems);
 }

@@ -7,15 +7,15 @@ use crate::graph::{Graph, Input, Node, NodeId, Origin, Require, Role, Value, Val
 use crate::infer::{TypeError, infer};
 use crate::op::{Constant, Op};
 use crate::{DType, Dim, Type};
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
 
 /// A graph under construction.
 #[derive(Debug, Default)]
 pub struct Builder {
     graph: Graph,
     // Note [Hash-consing]
-    known: HashMap<u64, Vec<NodeId>>,
+    known: FxHashMap<u64, NodeId>,
 }
 
 impl Builder {
@@ -69,10 +69,10 @@ impl Builder {
         operands: &[ValueId],
         origin: Option<Origin>,
     ) -> Result<Vec<ValueId>, TypeError> {
-        let key = key(&op, operands);
-        if let Some(same) = self.find(key, &op, operands) {
-            return Ok(same);
-        }
+        let key = match self.find(key(&op, operands), &op, operands) {
+            Ok(same) => return Ok(same),
+            Err(free) => free,
+        };
         let mut types = Vec::with_capacity(operands.len());
         for operand in operands {
             let value = self.graph.values.get(operand.0 as usize);
@@ -81,14 +81,19 @@ impl Builder {
             types.push(value.ty.clone());
         }
         let results = infer(&op, &types)?;
-        self.known.entry(key).or_default().push(NodeId(u32_of(self.graph.nodes.len())));
+        self.known.insert(key, NodeId(u32_of(self.graph.nodes.len())));
         Ok(self.append(op, operands, results, origin))
     }
 
-    fn find(&self, key: u64, op: &Op, operands: &[ValueId]) -> Option<Vec<ValueId>> {
-        let nodes = self.known.get(&key)?.iter().filter_map(|id| self.graph.nodes.get(id.0 as usize));
-        let same = nodes.into_iter().find(|node| node.operands == operands && node.op == *op)?;
-        Some(same.results.clone())
+    /// The results of the same op on the same operands, or the key under which it can be entered.
+    fn find(&self, mut key: u64, op: &Op, operands: &[ValueId]) -> Result<Vec<ValueId>, u64> {
+        while let Some(node) = self.known.get(&key).and_then(|id| self.graph.nodes.get(id.0 as usize)) {
+            if node.operands == operands && node.op == *op {
+                return Ok(node.results.clone());
+            }
+            key = key.wrapping_add(1);
+        }
+        Err(key)
     }
 
     fn append(
@@ -205,8 +210,8 @@ fn u32_of(n: usize) -> u32 {
 // Note [Hash-consing]: `Op` holds floats and whole bodies, so the key is a hash over what tells ops apart cheaply, and
 // candidates are compared with `==`. Constants compare by their bits: 0.0 and -0.0 are two constants, NaN is one.
 fn key(op: &Op, operands: &[ValueId]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    op.name().hash(&mut hasher);
+    let mut hasher = FxHasher::default();
+    std::mem::discriminant(op).hash(&mut hasher);
     operands.hash(&mut hasher);
     match op {
         Op::Input(n) => n.hash(&mut hasher),

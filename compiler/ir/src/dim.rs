@@ -3,8 +3,13 @@
 //! A [`Dim`] is a sum of products of *atoms* with rational coefficients, in a canonical order, so that equal expressions are equal values: `2 * T / 4`, `T / 2` and
 //! `T - T / 2` are one `Dim`. Quotients are exact; whether a size is whole is checked where it matters ([`Dim::eval`], `Require::Whole`).
 
+mod display; // as they are written
+mod evaluate; // their values
+mod ratio; // coefficients
+
+use ratio::Ratio;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::ops::{Add, Mul, Neg, Sub};
 use std::sync::Arc;
 
@@ -35,60 +40,6 @@ pub enum DimError {
     OutOfRange(String),
 }
 
-/// A rational number in lowest terms, denominator positive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-struct Ratio {
-    numerator: i128,
-    denominator: i128,
-}
-
-impl Ratio {
-    const ZERO: Self = Self { numerator: 0, denominator: 1 };
-    const ONE: Self = Self { numerator: 1, denominator: 1 };
-
-    fn new(numerator: i128, denominator: i128) -> Option<Self> {
-        if denominator == 0 {
-            return None;
-        }
-        let divisor = gcd(numerator.unsigned_abs(), denominator.unsigned_abs()).max(1);
-        let divisor = i128::try_from(divisor).ok()? * denominator.signum();
-        Some(Self { numerator: numerator / divisor, denominator: denominator / divisor })
-    }
-
-    fn add(self, other: Self) -> Option<Self> {
-        let left = self.numerator.checked_mul(other.denominator)?;
-        let right = other.numerator.checked_mul(self.denominator)?;
-        Self::new(left.checked_add(right)?, self.denominator.checked_mul(other.denominator)?)
-    }
-
-    fn mul(self, other: Self) -> Option<Self> {
-        Self::new(
-            self.numerator.checked_mul(other.numerator)?,
-            self.denominator.checked_mul(other.denominator)?,
-        )
-    }
-
-    fn recip(self) -> Option<Self> {
-        Self::new(self.denominator, self.numerator)
-    }
-
-    fn pow(self, exponent: i32) -> Option<Self> {
-        let base = if exponent < 0 { self.recip()? } else { self };
-        let mut result = Self::ONE;
-        for _ in 0..exponent.unsigned_abs() {
-            result = result.mul(base)?;
-        }
-        Some(result)
-    }
-}
-
-fn gcd(mut a: u128, mut b: u128) -> u128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a
-}
-
 /// What a product multiplies.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Atom {
@@ -106,12 +57,16 @@ pub enum Atom {
     Recip(Box<Dim>),
 }
 
+/// Atoms with their exponents, in their order.
 type Monomial = Vec<(Atom, i32)>;
 
 /// A symbolic size.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+// Note [Sizes are copied]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Dim {
-    terms: BTreeMap<Monomial, Ratio>,
+    constant: Ratio,
+    /// What is added to the constant, in the order of the products; `None` for nothing.
+    products: Option<Arc<[(Monomial, Ratio)]>>,
 }
 
 impl Dim {
@@ -133,16 +88,25 @@ impl Dim {
         Self::var(POSITION)
     }
 
-    fn from_ratio(ratio: Ratio) -> Self {
-        let mut terms = BTreeMap::new();
-        if ratio != Ratio::ZERO {
-            terms.insert(Vec::new(), ratio);
-        }
-        Self { terms }
+    fn from_ratio(constant: Ratio) -> Self {
+        Self { constant, products: None }
     }
 
     fn atom(atom: Atom) -> Self {
-        Self { terms: BTreeMap::from([(vec![(atom, 1)], Ratio::ONE)]) }
+        Self::product(vec![(atom, 1)], Ratio::ONE)
+    }
+
+    fn product(monomial: Monomial, coefficient: Ratio) -> Self {
+        Self::sum(Ratio::ZERO, vec![(monomial, coefficient)])
+    }
+
+    /// A constant and products that are in order.
+    fn sum(constant: Ratio, products: Vec<(Monomial, Ratio)>) -> Self {
+        Self { constant, products: (!products.is_empty()).then(|| products.into()) }
+    }
+
+    fn products(&self) -> &[(Monomial, Ratio)] {
+        self.products.as_deref().unwrap_or_default()
     }
 
     /// The number, where it does not depend on a name and is whole.
@@ -159,45 +123,38 @@ impl Dim {
     }
 
     fn as_ratio(&self) -> Option<Ratio> {
-        match self.terms.len() {
-            0 => Some(Ratio::ZERO),
-            1 => self.terms.get(&Vec::new()).copied(),
-            _ => None,
-        }
+        if self.products.is_none() { Some(self.constant) } else { None }
     }
 
     /// The name, if this is just a named size.
     #[must_use]
     pub fn as_var(&self) -> Option<&str> {
-        let (monomial, ratio) = self.terms.first_key_value()?;
+        let [(monomial, Ratio::ONE)] = self.products() else { return None };
         match monomial.as_slice() {
-            [(Atom::Var(name), 1)] if self.terms.len() == 1 && *ratio == Ratio::ONE => Some(name),
+            [(Atom::Var(name), 1)] if self.constant == Ratio::ZERO => Some(name),
             _ => None,
         }
     }
 
     /// The products that it sums: atoms with their exponents, and the coefficient as numerator and denominator (positive); in canonical order.
     pub fn terms(&self) -> impl Iterator<Item = (&[(Atom, i32)], (i128, i128))> {
-        self.terms.iter().map(|(monomial, ratio)| (monomial.as_slice(), (ratio.numerator, ratio.denominator)))
+        self.summands().map(|(monomial, ratio)| (monomial, (ratio.numerator, ratio.denominator)))
+    }
+
+    /// The constant unless it is 0, as a product of nothing, then the products.
+    fn summands(&self) -> impl Iterator<Item = (&[(Atom, i32)], Ratio)> {
+        let constant = (self.constant != Ratio::ZERO).then_some((&[][..], self.constant));
+        constant.into_iter().chain(self.products().iter().map(|(m, ratio)| (m.as_slice(), *ratio)))
     }
 
     /// Every name it depends on, sorted.
     #[must_use]
     pub fn names(&self) -> Vec<Arc<str>> {
-        fn walk(dim: &Dim, names: &mut Vec<Arc<str>>) {
-            for atom in dim.terms.keys().flatten().map(|(atom, _)| atom) {
-                match atom {
-                    Atom::Var(name) => names.push(name.clone()),
-                    Atom::Floor(a) | Atom::Ceil(a) | Atom::Recip(a) => walk(a, names),
-                    Atom::Min(a, b) | Atom::Max(a, b) => {
-                        walk(a, names);
-                        walk(b, names);
-                    }
-                }
-            }
-        }
         let mut names = Vec::new();
-        walk(self, &mut names);
+        self.any_name(&mut |name| {
+            names.push(name.clone());
+            false
+        });
         names.sort();
         names.dedup();
         names
@@ -206,21 +163,31 @@ impl Dim {
     /// Whether it mentions this name.
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
-        self.names().iter().any(|n| &**n == name)
+        self.any_name(&mut |own| &**own == name)
+    }
+
+    /// Whether `holds` says so of a name.
+    fn any_name(&self, holds: &mut impl FnMut(&Arc<str>) -> bool) -> bool {
+        self.products().iter().flat_map(|(monomial, _)| monomial).any(|(atom, _)| match atom {
+            Atom::Var(name) => holds(name),
+            Atom::Floor(a) | Atom::Ceil(a) | Atom::Recip(a) => a.any_name(holds),
+            Atom::Min(a, b) | Atom::Max(a, b) => a.any_name(holds) || b.any_name(holds),
+        })
     }
 
     /// The exact quotient; `None` when the divisor is 0 (or numbers leave 128 bits).
     #[must_use]
     pub fn div(&self, divisor: &Self) -> Option<Self> {
-        if let Some((monomial, ratio)) = divisor.terms.first_key_value()
-            && divisor.terms.len() == 1
-        {
+        let mut summands = divisor.summands();
+        let (monomial, ratio) = summands.next()?;
+        if summands.next().is_none() {
             let inverse: Monomial = monomial.iter().map(|(atom, e)| (atom.clone(), -e)).collect();
-            let inverse = Self { terms: BTreeMap::from([(inverse, ratio.recip()?)]) };
+            let inverse = if inverse.is_empty() {
+                Self::from_ratio(ratio.recip()?)
+            } else {
+                Self::product(inverse, ratio.recip()?)
+            };
             return self.checked_mul(&inverse);
-        }
-        if divisor.terms.is_empty() {
-            return None;
         }
         if self == divisor {
             return Some(Self::constant(1));
@@ -256,7 +223,7 @@ impl Dim {
     /// Whole for all whole values of its names, as far as its form shows.
     #[must_use]
     pub fn is_integral(&self) -> bool {
-        self.terms.iter().all(|(monomial, ratio)| {
+        self.summands().all(|(monomial, ratio)| {
             ratio.denominator == 1
                 && monomial.iter().all(|(atom, e)| *e >= 0 && !matches!(atom, Atom::Recip(_)))
         })
@@ -291,9 +258,12 @@ impl Dim {
     /// Replaces names by expressions.
     #[must_use]
     pub fn substitute(&self, replace: &dyn Fn(&str) -> Option<Self>) -> Self {
+        if self.products.is_none() {
+            return self.clone();
+        }
         let mut sum = Self::default();
-        for (monomial, ratio) in &self.terms {
-            let mut product = Self::from_ratio(*ratio);
+        for (monomial, ratio) in self.summands() {
+            let mut product = Self::from_ratio(ratio);
             for (atom, exponent) in monomial {
                 let value = match atom {
                     Atom::Var(name) => replace(name).unwrap_or_else(|| Self::var(name)),
@@ -319,83 +289,84 @@ impl Dim {
         sum
     }
 
-    /// Its value for these sizes.
-    ///
-    /// # Errors
-    /// A name without a value, a value that is not whole, or numbers beyond 64 bits.
-    pub fn eval(&self, sizes: &Sizes) -> Result<i64, DimError> {
-        let ratio = self.eval_ratio(sizes)?;
-        if ratio.denominator != 1 {
-            return Err(DimError::NotWhole {
-                dim: self.to_string(),
-                numerator: ratio.numerator,
-                denominator: ratio.denominator,
-            });
-        }
-        i64::try_from(ratio.numerator).map_err(|_| DimError::OutOfRange(self.to_string()))
-    }
-
-    fn eval_ratio(&self, sizes: &Sizes) -> Result<Ratio, DimError> {
-        let out_of_range = || DimError::OutOfRange(self.to_string());
-        let whole = |numerator| Ratio { numerator, denominator: 1 };
-        let mut sum = Ratio::ZERO;
-        for (monomial, ratio) in &self.terms {
-            let mut product = *ratio;
-            for (atom, exponent) in monomial {
-                let value = match atom {
-                    Atom::Var(name) => {
-                        let n = sizes.get(name).ok_or_else(|| DimError::Unknown(name.clone()))?;
-                        whole(i128::from(*n))
-                    }
-                    Atom::Floor(a) => {
-                        let r = a.eval_ratio(sizes)?;
-                        whole(r.numerator.div_euclid(r.denominator))
-                    }
-                    Atom::Ceil(a) => {
-                        let r = a.eval_ratio(sizes)?;
-                        whole(-(-r.numerator).div_euclid(r.denominator))
-                    }
-                    Atom::Min(a, b) | Atom::Max(a, b) => {
-                        let (x, y) = (a.eval_ratio(sizes)?, b.eval_ratio(sizes)?);
-                        let x_below = x.numerator.checked_mul(y.denominator).ok_or_else(out_of_range)?
-                            <= y.numerator.checked_mul(x.denominator).ok_or_else(out_of_range)?;
-                        if x_below == matches!(atom, Atom::Min(..)) { x } else { y }
-                    }
-                    Atom::Recip(a) => a.eval_ratio(sizes)?.recip().ok_or_else(out_of_range)?,
-                };
-                product = value.pow(*exponent).and_then(|v| product.mul(v)).ok_or_else(out_of_range)?;
-            }
-            sum = sum.add(product).ok_or_else(out_of_range)?;
-        }
-        Ok(sum)
-    }
-
     fn checked_add(&self, other: &Self) -> Option<Self> {
-        let mut terms = self.terms.clone();
-        for (monomial, ratio) in &other.terms {
-            let sum = terms.get(monomial).copied().unwrap_or(Ratio::ZERO).add(*ratio)?;
-            if sum == Ratio::ZERO {
-                terms.remove(monomial);
-            } else {
-                terms.insert(monomial.clone(), sum);
+        let constant = self.constant.add(other.constant)?;
+        let (mut left, mut right) = match (&self.products, &other.products) {
+            (products, None) | (None, products) => {
+                return Some(Self { constant, products: products.clone() });
+            }
+            (Some(left), Some(right)) => (left.iter().peekable(), right.iter().peekable()),
+        };
+        let mut products = Vec::with_capacity(left.len() + right.len());
+        loop {
+            let order = match (left.peek(), right.peek()) {
+                (Some((a, _)), Some((b, _))) => a.cmp(b),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return Some(Self::sum(constant, products)),
+            };
+            let first = if order == Ordering::Greater { None } else { left.next() };
+            let second = if order == Ordering::Less { None } else { right.next() };
+            match (first, second) {
+                (Some((monomial, a)), Some((_, b))) => {
+                    let sum = a.add(*b)?;
+                    if sum != Ratio::ZERO {
+                        products.push((monomial.clone(), sum));
+                    }
+                }
+                (first, second) => products.extend(first.or(second).cloned()),
             }
         }
-        Some(Self { terms })
     }
 
     fn checked_mul(&self, other: &Self) -> Option<Self> {
+        match (self.as_ratio(), other.as_ratio()) {
+            (Some(a), Some(b)) => return Some(Self::from_ratio(a.mul(b)?)),
+            (Some(factor), None) => return other.scaled(factor),
+            (None, Some(factor)) => return self.scaled(factor),
+            (None, None) => {}
+        }
         let mut sum = Self::default();
-        for (left, a) in &self.terms {
-            for (right, b) in &other.terms {
+        for (left, a) in self.summands() {
+            for (right, b) in other.summands() {
                 let mut product: BTreeMap<Atom, i32> = left.iter().cloned().collect();
                 for (atom, exponent) in right {
-                    *product.entry(atom.clone()).or_insert(0) += exponent;
+                    let power = product.entry(atom.clone()).or_insert(0);
+                    *power = power.checked_add(*exponent)?;
                 }
                 let monomial: Monomial = product.into_iter().filter(|(_, e)| *e != 0).collect();
-                sum = sum.checked_add(&Self { terms: BTreeMap::from([(monomial, a.mul(*b)?)]) })?;
+                let ratio = a.mul(b)?;
+                let term = if monomial.is_empty() {
+                    Self::from_ratio(ratio)
+                } else {
+                    Self::product(monomial, ratio)
+                };
+                sum = sum.checked_add(&term)?;
             }
         }
         Some(sum)
+    }
+
+    fn scaled(&self, factor: Ratio) -> Option<Self> {
+        if factor == Ratio::ONE || factor == Ratio::ZERO {
+            return Some(if factor == Ratio::ONE { self.clone() } else { Self::default() });
+        }
+        let scale = |(monomial, ratio): &(Monomial, Ratio)| Some((monomial.clone(), ratio.mul(factor)?));
+        let products = self.products().iter().map(scale).collect::<Option<Vec<_>>>()?;
+        Some(Self::sum(self.constant.mul(factor)?, products))
+    }
+}
+
+/// Product by product, the constant first.
+impl Ord for Dim {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.summands().cmp(other.summands())
+    }
+}
+
+impl PartialOrd for Dim {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -404,6 +375,9 @@ impl From<i64> for Dim {
         Self::constant(n)
     }
 }
+
+// Note [Sizes are copied]: every type holds its sizes, and types are copied with every op. So a number is held in
+// place, and the products of a symbolic size are shared between its copies.
 
 // Note [Overflow of coefficients]: coefficients beyond 128 bits need hyperparameters of absurd size; the result is
 // then the unevaluable `Recip(0)`, which every use reports as out of range instead of being silently wrong.
@@ -436,58 +410,6 @@ impl Neg for &Dim {
     type Output = Dim;
     fn neg(self) -> Dim {
         self * &Dim::constant(-1)
-    }
-}
-
-/// `T`, `2 * T + 1`, `T / 4`, `ceil(T / 3)`.
-impl fmt::Display for Dim {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
-            return f.write_str("0");
-        }
-        // Constants last, the rest in canonical order: `T + 1` reads better than `1 + T`.
-        let (constant, products): (Vec<_>, Vec<_>) = self.terms.iter().partition(|(m, _)| m.is_empty());
-        for (n, (monomial, ratio)) in products.into_iter().chain(constant).enumerate() {
-            let magnitude = ratio.numerator.unsigned_abs();
-            match (n, ratio.numerator < 0) {
-                (0, true) => f.write_str("-")?,
-                (0, false) => {}
-                (_, true) => f.write_str(" - ")?,
-                (_, false) => f.write_str(" + ")?,
-            }
-            let mut above: Vec<String> = Vec::new();
-            let mut below: Vec<String> = Vec::new();
-            if magnitude != 1 || !monomial.iter().any(|(_, e)| *e > 0) {
-                above.push(magnitude.to_string());
-            }
-            for (atom, exponent) in monomial {
-                let side = if *exponent > 0 { &mut above } else { &mut below };
-                side.extend((0..exponent.unsigned_abs()).map(|_| atom.to_string()));
-            }
-            if ratio.denominator != 1 {
-                below.push(ratio.denominator.to_string());
-            }
-            f.write_str(&above.join(" * "))?;
-            match below.as_slice() {
-                [] => {}
-                [one] => write!(f, " / {one}")?,
-                many => write!(f, " / ({})", many.join(" * "))?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Atom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Var(name) => f.write_str(name),
-            Self::Floor(a) => write!(f, "floor({a})"),
-            Self::Ceil(a) => write!(f, "ceil({a})"),
-            Self::Min(a, b) => write!(f, "min({a}, {b})"),
-            Self::Max(a, b) => write!(f, "max({a}, {b})"),
-            Self::Recip(a) => write!(f, "(1 / ({a}))"),
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The graph: a typed SSA DAG in topological order, with nested bodies for `rec` and repeats.
 
-use crate::{Dim, Op, Type};
+use crate::dim::DimError;
+use crate::{Dim, Op, Sizes, Type};
 use std::fmt;
 
 /// A value, `v12` in the text form.
@@ -100,6 +101,31 @@ pub enum Require {
     Equal(Dim, Dim),
     /// left <= right.
     AtMost(Dim, Dim),
+}
+
+impl Require {
+    /// What to say if it does not hold for these sizes: the message, with the value of the first size for `{0}` and of the second for `{1}`.
+    ///
+    /// # Errors
+    /// A size without a value.
+    pub fn failure(&self, message: &str, sizes: &Sizes) -> Result<Option<String>, DimError> {
+        let filled = |first: &str, second: &str| Some(message.replace("{0}", first).replace("{1}", second));
+        let (a, b, at_most) = match self {
+            Self::Whole(size) => {
+                return match size.eval(sizes) {
+                    Ok(_) => Ok(None),
+                    Err(DimError::NotWhole { numerator, denominator, .. }) => {
+                        Ok(filled(&format!("{numerator} / {denominator}"), ""))
+                    }
+                    Err(error) => Err(error),
+                };
+            }
+            Self::Equal(a, b) => (a.eval(sizes)?, b.eval(sizes)?, false),
+            Self::AtMost(a, b) => (a.eval(sizes)?, b.eval(sizes)?, true),
+        };
+        let holds = if at_most { a <= b } else { a == b };
+        Ok(if holds { None } else { filled(&a.to_string(), &b.to_string()) })
+    }
 }
 
 /// A typed SSA DAG. Nodes are in topological order: operands come before their users.

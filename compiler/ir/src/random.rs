@@ -22,11 +22,11 @@ impl Stream {
         Self { seed, key }
     }
 
-    /// The numbers of a call site of `dropout` within nested repetitions: the iteration of each enclosing repeat and the step of each enclosing
-    /// recurrence, outermost first.
+    /// The numbers of a call site of `dropout` in a sequence of a batch, within nested repetitions: the iteration of each enclosing repeat and the step of
+    /// each enclosing recurrence, outermost first.
     #[must_use]
-    pub fn site(seed: u64, site: u32, within: &[u64]) -> Self {
-        let words = std::iter::once(u64::from(site)).chain(within.iter().copied());
+    pub fn site(seed: u64, sequence: u64, site: u32, within: &[u64]) -> Self {
+        let words = [sequence, u64::from(site)].into_iter().chain(within.iter().copied());
         let key = words.flat_map(u64::to_le_bytes).chain([0xfe]).fold(FNV_OFFSET, fnv);
         Self { seed, key }
     }
@@ -42,6 +42,19 @@ impl Stream {
     #[must_use]
     pub fn uniform01(self, counter: u64) -> f64 {
         unit(self.bits(counter))
+    }
+
+    /// One row of a mask: whether numbers `first ..` are below `keep`.
+    pub fn kept(self, keep: f64, first: u64, row: &mut [bool]) {
+        let mut known: Option<(u64, [u64; 2])> = None;
+        for (counter, entry) in (first..).zip(row) {
+            let (number, [even, odd]) = match known {
+                Some(block) if block.0 == counter / 2 => block,
+                Some(_) | None => (counter / 2, self.block(counter / 2)),
+            };
+            known = Some((number, [even, odd]));
+            *entry = unit(if counter.is_multiple_of(2) { even } else { odd }) < keep;
+        }
     }
 
     /// Standard normal.

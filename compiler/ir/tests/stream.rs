@@ -13,8 +13,8 @@ mod support;
 use support::{EXACT, Make, Numbers, Recurrence, Step, c64, difference, f32, n, run, sizes, t};
 use tensc_ir::analyse::time_facts;
 use tensc_ir::{
-    Array, BinaryOp, DType, Dim, Direction, FftKind, Graph, Op, RecState, ReduceKind, Repeat, Require, Role,
-    Type, UnaryOp, ValueId, Verified, interpret, prune, stream, verify,
+    Array, BinaryOp, Constant, DType, Dim, Direction, FftKind, Graph, Op, RecState, ReduceKind, Repeat,
+    Require, Role, Type, UnaryOp, ValueId, Verified, interpret, prune, stream, verify,
 };
 
 /// Cuts a sequence of 6 at every one and two places (empty pieces too) and compares with the whole.
@@ -44,7 +44,7 @@ fn splits_anywhere(graph: &Verified<Graph>) {
                     .ty
                     .shape
                     .iter()
-                    .map(|dim| usize::try_from(dim.eval(&sizes(&[])).unwrap()).unwrap())
+                    .map(|dim| usize::try_from(dim.eval(&sizes(&[("@position", 0)])).unwrap()).unwrap())
                     .collect();
                 Array::zeros(state.ty.dtype, &shape)
             })
@@ -278,6 +278,152 @@ fn a_mask_differs_from_layer_to_layer_and_goes_on() {
     let (first, second) = y[0].as_real().unwrap().split_at(48);
     assert_ne!(first, second);
     splits_anywhere(&graph);
+}
+
+/// Positions along axis 0 against those along axis 1: which pairs are of an entry and one not later.
+fn causal(make: &mut Make) -> ValueId {
+    let positions = make.op(Op::Iota { len: t(), start: n(0) }, &[]);
+    let rows = make.op(Op::Reshape { shape: vec![t(), n(1)] }, &[positions]);
+    make.binary(BinaryOp::Ge, rows, positions)
+}
+
+/// `softmax(where(mask, s, -inf), axis)` of a value of shape `[.., T, T]`.
+fn masked_softmax(make: &mut Make, mask: ValueId, s: ValueId, axis: usize) -> ValueId {
+    let shape = make.0.ty(s).shape.clone();
+    let low = make.real(f64::NEG_INFINITY);
+    let masked = make.op(Op::Select, &[mask, s, low]);
+    let one: Vec<Dim> =
+        shape.iter().enumerate().map(|(n, d)| if n == axis { Dim::constant(1) } else { d.clone() }).collect();
+    let largest = make.op(Op::Reduce { kind: ReduceKind::Max, axes: vec![axis] }, &[masked]);
+    let largest = make.op(Op::Reshape { shape: one.clone() }, &[largest]);
+    let shifted = make.sub(masked, largest);
+    let exp = make.unary(UnaryOp::Exp, shifted);
+    let sum = make.op(Op::Reduce { kind: ReduceKind::Sum, axes: vec![axis] }, &[exp]);
+    let sum = make.op(Op::Reshape { shape: one }, &[sum]);
+    make.binary(BinaryOp::Div, exp, sum)
+}
+
+#[test]
+fn causal_attention_keeps_its_keys_and_values() {
+    let mut make = Make::new();
+    let x = make.argument("x", f32(&[t(), n(3)]));
+    let w = make.param("w", f32(&[n(3), n(3)]));
+    let k = make.contract("ab,bc->ac", x, w);
+    let s = make.contract("ab,cb->ac", x, k);
+    let mask = causal(&mut make);
+    let p = masked_softmax(&mut make, mask, s, 1);
+    let y = make.contract("ac,cd->ad", p, x);
+    let best = make.op(Op::Reduce { kind: ReduceKind::Sum, axes: vec![1] }, &[p]);
+    let graph = make.verified(&[("y", y), ("best", best)]);
+    let streaming = stream(&graph, "T").unwrap();
+    let mut shapes: Vec<String> = streaming.states.iter().map(|state| state.ty.to_string()).collect();
+    shapes.sort();
+    assert_eq!(shapes, ["f32[@position, 3]", "f32[@position, 3]"]);
+    splits_anywhere(&graph);
+}
+
+#[test]
+fn heads_biases_and_other_masks_of_attention() {
+    // Two heads, a table of biases by pair, a mask that adds -inf, and keys in front: `[key, query]`.
+    let mut make = Make::new();
+    let x = make.argument("x", f32(&[n(2), t(), n(3)]));
+    let bias = make.param("bias", f32(&[n(9), n(9)]));
+    let s = make.contract("hkd,hqd->hkq", x, x);
+    let bias = make.op(Op::Slice { axis: 0, start: n(0), len: t() }, &[bias]);
+    let bias = make.op(Op::Slice { axis: 1, start: n(1), len: t() }, &[bias]);
+    let positions = make.op(Op::Iota { len: t(), start: n(0) }, &[]);
+    let column = make.op(Op::Reshape { shape: vec![t(), n(1)] }, &[positions]);
+    let distance = make.sub(column, positions);
+    let slope = make.cast(DType::F32, distance);
+    let zero = make.int(0);
+    let later = make.binary(BinaryOp::Gt, distance, zero);
+    let (low, none) = (make.real(f64::NEG_INFINITY), make.real(0.0));
+    let mask = make.op(Op::Select, &[later, low, none]);
+    let s = make.add(s, bias);
+    let s = make.add(s, slope);
+    let s = make.add(s, mask);
+    let always = make.op(Op::Const(Constant::Bool(true)), &[]);
+    let always = make.op(Op::Broadcast { shape: vec![t(), t()], axes: vec![] }, &[always]);
+    let p = masked_softmax(&mut make, always, s, 1);
+    let p = make.op(Op::Transpose { perm: vec![0, 2, 1] }, &[p]);
+    let y = make.contract("hqk,hkd->qhd", p, x);
+    splits_anywhere(&make.verified(&[("y", y)]));
+}
+
+#[test]
+fn a_product_masked_with_zeros() {
+    let mut make = Make::new();
+    let (q, v) = (make.argument("q", f32(&[t(), n(3)])), make.argument("v", f32(&[t(), n(2)])));
+    let s = make.contract("ab,cb->ac", q, q);
+    let mask = causal(&mut make);
+    let zero = make.real(0.0);
+    let kept = make.op(Op::Select, &[mask, s, zero]);
+    let y = make.contract("ac,cd->ad", kept, v);
+    let weights = make.op(Op::Reduce { kind: ReduceKind::Sum, axes: vec![1] }, &[kept]);
+    splits_anywhere(&make.verified(&[("y", y), ("weights", weights)]));
+}
+
+#[test]
+fn each_layer_keeps_keys_of_its_own_under_one_mask() {
+    let mut body = Make::new();
+    let x = body.local("x", f32(&[t(), n(3)]));
+    let mask = body.local("mask", Type::new(DType::Bool, vec![t(), t()]));
+    let w = body.local("w", f32(&[n(3), n(3)]));
+    let k = body.contract("ab,bc->ac", x, w);
+    let s = body.contract("ab,cb->ac", x, k);
+    let p = masked_softmax(&mut body, mask, s, 1);
+    let y = body.contract("ac,cd->ad", p, k);
+    let x = body.add(x, y);
+    let inner = body.finish(&[("x", x)]);
+    let mut make = Make::new();
+    let x = make.argument("x", f32(&[t(), n(3)]));
+    let w = make.param("layers.{}.w", f32(&[n(2), n(3), n(3)]));
+    let mask = causal(&mut make);
+    let repeat = Op::Repeat(Box::new(Repeat { count: 2, carried: 1, constants: 1, stacked: 1, body: inner }));
+    let results = make.many(repeat, &[x, mask, w]);
+    let graph = make.verified(&[("y", results[0])]);
+    let streaming = stream(&graph, "T").unwrap();
+    assert_eq!(streaming.states.len(), 1);
+    assert_eq!(streaming.states[0].ty.to_string(), "f32[2, @position, 3]");
+    splits_anywhere(&graph);
+}
+
+#[test]
+fn attention_that_sees_later_entries_is_refused() {
+    let attend = |mask: fn(&mut Make, ValueId) -> ValueId| {
+        refused(|make, x| {
+            let s = make.contract("ab,cb->ac", x, x);
+            let s = mask(make, s);
+            let always = make.op(Op::Const(Constant::Bool(true)), &[]);
+            let p = masked_softmax(make, always, s, 1);
+            make.contract("ac,cd->ad", p, x)
+        })
+    };
+    assert!(attend(|_, s| s).contains("not masked with -inf"));
+    let next = attend(|make, s| {
+        // One entry too far: j <= i + 1.
+        let positions = make.op(Op::Iota { len: t(), start: n(0) }, &[]);
+        let shifted = make.op(Op::Iota { len: t(), start: n(1) }, &[]);
+        let rows = make.op(Op::Reshape { shape: vec![t(), n(1)] }, &[shifted]);
+        let mask = make.binary(BinaryOp::Ge, rows, positions);
+        let low = make.real(f64::NEG_INFINITY);
+        make.op(Op::Select, &[mask, s, low])
+    });
+    assert!(next.contains("not masked with -inf"));
+    let finite = attend(|make, s| {
+        let mask = causal(make);
+        let low = make.real(-1e9);
+        make.op(Op::Select, &[mask, s, low])
+    });
+    assert!(finite.contains("not masked with -inf"));
+    let both = refused(|make, x| {
+        let s = make.contract("ab,cb->ac", x, x);
+        let mask = causal(make);
+        let zero = make.real(0.0);
+        let kept = make.op(Op::Select, &[mask, s, zero]);
+        make.op(Op::Reduce { kind: ReduceKind::Sum, axes: vec![0] }, &[kept])
+    });
+    assert!(both.contains("not masked with 0"));
 }
 
 /// The reason why a graph of one argument `x: f32[T, 2]` is refused.

@@ -32,8 +32,8 @@ pub use kernel::{
     Param, ParamId, ReduceOp, Tile, TileId, TileOp,
 };
 pub use program::{
-    BATCH, Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Panels, Program,
-    Step,
+    BATCH, Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, Keep, KernelId, Launch, Panels,
+    Program, SEED, Step,
 };
 pub use rules::TileError;
 pub use text::{ParseError, parse_kernel, parse_program};

@@ -5,6 +5,8 @@ use tensc_ir::{DType, Dim, FftKind, Origin, Require};
 
 /// Name of the run-time size that counts the sequences of a call.
 pub const BATCH: &str = "@batch";
+/// Name of the seed of masks, in the sizes that an interpreter is given; without it the seed is 0.
+pub const SEED: &str = "@seed";
 
 /// Index into [`Program::buffers`]; `b3` in the text form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -145,6 +147,26 @@ pub enum Call {
         /// How many.
         batch: Dim,
     },
+    /// A mask of `dropout`.
+    Keep(Box<Keep>),
+}
+
+/// Random bools `[batch, outer, time, inner]`, true with a probability: the numbers of [`Stream::site`](tensc_ir::random::Stream::site) for the run's seed, one stream per sequence,
+/// numbered with time outermost. So they depend neither on how a sequence is cut nor on threads.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Keep {
+    /// Where they go, row-major.
+    pub output: BufferRef,
+    /// The probability of true.
+    pub keep: f64,
+    /// The call site.
+    pub site: u32,
+    /// Iteration of each enclosing repeat and step of each enclosing recurrence, outermost first.
+    pub within: Vec<Dim>,
+    /// Number of the first entry along time.
+    pub first: Dim,
+    /// Sequences, axes in front of time as one, entries along time, axes behind it as one.
+    pub sizes: [Dim; 4],
 }
 
 /// Columns in panels: column n lies `(n / width) * stride + (n % width) * column stride` behind the first, with a column stride as everywhere else.

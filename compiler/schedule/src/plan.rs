@@ -109,7 +109,7 @@ impl Planner<'_, '_> {
             let cost = match &node.op {
                 Op::Const(_) | Op::DimValue(_) | Op::Iota { .. } => 0,
                 Op::Input(_) => 1,
-                Op::Fft { .. } | Op::Rec(_) | Op::Repeat(_) => 1,
+                Op::Fft { .. } | Op::Keep { .. } | Op::Rec(_) | Op::Repeat(_) => 1,
                 Op::Contract(_) => {
                     if product::fits(self.scope, node) {
                         1
@@ -138,7 +138,7 @@ impl Planner<'_, '_> {
                 | Op::Slice { .. }
                 | Op::Flip { .. }
                 | Op::Last { .. } => operands,
-                Op::Keep { .. } | Op::Draw { .. } => 64,
+                Op::Draw { .. } => 64,
             };
             for result in &node.results {
                 if let Some(slot) = self.costs.get_mut(result.0 as usize) {
@@ -394,7 +394,7 @@ fn is_remap(op: &Op) -> bool {
 /// Ops whose whole result exists or none of it, and those that must round.
 fn must_be_stored(scope: &Scope<'_>, node: &Node) -> bool {
     match &node.op {
-        Op::Fft { .. } | Op::Rec(_) | Op::Repeat(_) | Op::Contract(_) => true,
+        Op::Fft { .. } | Op::Keep { .. } | Op::Rec(_) | Op::Repeat(_) | Op::Contract(_) => true,
         Op::Cast(to) => {
             let from = node.operands.first().map(|x| scope.ty(*x).dtype);
             matches!(to, DType::BF16 | DType::F16) && from != Some(*to)
@@ -419,7 +419,6 @@ fn must_be_stored(scope: &Scope<'_>, node: &Node) -> bool {
         | Op::Shift { .. }
         | Op::Conv { .. }
         | Op::Last { .. }
-        | Op::Keep { .. }
         | Op::Draw { .. } => false,
     }
 }

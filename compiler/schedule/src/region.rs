@@ -139,6 +139,13 @@ impl<'g> Scheduler<'g> {
                 }
                 Ok(())
             }
+            Op::Keep { site, keep, shape } => {
+                for value in made {
+                    let more = self.mask(at, (*site, *keep), shape, *value);
+                    steps.main.extend(more);
+                }
+                Ok(())
+            }
             Op::Contract(contraction) if product::fits(self.scope(at), node) => {
                 for value in made {
                     let place = self.home_for(at, plan, *value);
@@ -168,7 +175,6 @@ impl<'g> Scheduler<'g> {
             | Op::Shift { .. }
             | Op::Conv { .. }
             | Op::Last { .. }
-            | Op::Keep { .. }
             | Op::Draw { .. } => {
                 for value in made {
                     let place = self.home_for(at, plan, *value);

@@ -52,7 +52,6 @@ impl ScheduleError {
     pub(crate) fn unsupported(op: &Op, origin: Option<Origin>) -> Self {
         let why = match op {
             Op::Draw { .. } => "random draws belong to initial weights, which are interpreted",
-            Op::Keep { .. } => "random masks are not compiled yet; run it with `--device reference`",
             Op::Input(_)
             | Op::Const(_)
             | Op::DimValue(_)
@@ -76,6 +75,7 @@ impl ScheduleError {
             | Op::Conv { .. }
             | Op::Fft { .. }
             | Op::Last { .. }
+            | Op::Keep { .. }
             | Op::Rec(_)
             | Op::Repeat(_) => "it is read inside a kernel, where only its whole result exists",
         };

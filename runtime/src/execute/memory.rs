@@ -108,6 +108,7 @@ fn uses<'a>(program: &Program, step: &'a Step) -> Vec<Use<'a>> {
             vec![read(&gemm.a), read(&gemm.b), c]
         }
         Step::Call(Call::Fft { input, output, .. }) => vec![read(input), write(output)],
+        Step::Call(Call::Keep(mask)) => vec![write(&mask.output)],
         Step::Copy { from, to, .. } => vec![read(from), write(to)],
         Step::Loop { .. } => Vec::new(),
     }

@@ -46,6 +46,7 @@ pub(super) enum Planned {
     Launch(PlannedLaunch),
     Gemm(Box<PlannedGemm>),
     Fft { kind: FftKind, n: Amount, batch: Amount, input: Pointer, output: Pointer },
+    Keep(Box<PlannedKeep>),
     Copy { from: Pointer, to: Pointer, bytes: Amount },
     Loop { slot: usize, count: Amount, reverse: bool, body: Vec<Planned> },
 }
@@ -58,6 +59,18 @@ pub(super) struct PlannedLaunch {
     /// Points of the grid, where no slot enters.
     pub(super) points: Option<i64>,
     pub(super) scratch: usize,
+}
+
+/// A mask.
+#[derive(Debug)]
+pub(super) struct PlannedKeep {
+    pub(super) output: Pointer,
+    pub(super) keep: f64,
+    pub(super) site: u32,
+    pub(super) within: Vec<Amount>,
+    pub(super) first: Amount,
+    /// Sequences, axes in front of time, entries along it, axes behind it.
+    pub(super) sizes: [Amount; 4],
 }
 
 #[derive(Debug)]
@@ -186,6 +199,17 @@ impl Planner<'_> {
                     input: self.pointer(input)?,
                     output: self.pointer(output)?,
                 })
+            }
+            Step::Call(Call::Keep(mask)) => {
+                let [batch, outer, time, inner] = &mask.sizes;
+                Ok(Planned::Keep(Box::new(PlannedKeep {
+                    output: self.pointer(&mask.output)?,
+                    keep: mask.keep,
+                    site: mask.site,
+                    within: mask.within.iter().map(|dim| self.amount(dim)).collect::<Result<_, _>>()?,
+                    first: self.amount(&mask.first)?,
+                    sizes: self.amounts([batch, outer, time, inner])?,
+                })))
             }
             Step::Copy { from, to, count } => {
                 let (_, buffer) = self.buffer(from)?;

@@ -3,14 +3,15 @@
 #![expect(unsafe_code, reason = "hands pointers into buffers to compiled code")]
 
 use super::amount::Amount;
-use super::plan::{Plan, Planned, PlannedGemm, PlannedLaunch, Pointer};
+use super::plan::{Plan, Planned, PlannedGemm, PlannedKeep, PlannedLaunch, Pointer};
 use super::profile::Profile;
 use super::{ExecError, Pool};
 use crate::Cancel;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tensc_ir::FftKind;
+use tensc_ir::random::Stream;
+use tensc_ir::{DimError, FftKind};
 use tensc_program::work::work;
 use tensc_program::{Code, Failure, FftShape, Program};
 
@@ -44,6 +45,10 @@ pub(super) struct Machine<'a> {
     pub(super) cancel: &'a Cancel,
     /// Entries of the stream before this call, and how many entries of its index array each check has per entry of the stream.
     pub(super) entered: (i64, &'a [i64]),
+    /// The only sequence that is run, of several.
+    pub(super) sequence: Option<usize>,
+    /// Seed of masks, and the first sequence that is run.
+    pub(super) drawn: (u64, usize),
     /// The memory of each buffer; of those that the steps do not touch, nothing.
     pub(super) bases: &'a [Base],
     /// Where time is written down, if anybody asked.
@@ -77,6 +82,7 @@ impl Machine<'_> {
                     let (input, output) = (self.pointer(input, slots)?, self.pointer(output, slots)?);
                     self.fft(*kind, n.at(slots)?, batch.at(slots)?, [input, output])?;
                 }
+                Planned::Keep(mask) => self.keep(mask, slots)?,
                 Planned::Copy { from, to, bytes } => self.copy(from, to, bytes, slots)?,
                 Planned::Loop { slot, count, reverse, body } => {
                     let count = count.at(slots)?;
@@ -192,12 +198,16 @@ impl Machine<'_> {
         let (entered, strides) = self.entered;
         let stride = usize::try_from(failure.site.0).ok().and_then(|site| strides.get(site)).copied();
         let position = i64::from(failure.position) + entered * stride.unwrap_or(0);
+        let place = match self.sequence {
+            Some(sequence) => format!("{position} of sequence {sequence}"),
+            None => position.to_string(),
+        };
         match site {
             Some(site) => ExecError::Check {
                 message: site
                     .message
                     .replace("{value}", &failure.value.to_string())
-                    .replace("{position}", &position.to_string()),
+                    .replace("{position}", &place),
                 origin: site.origin,
             },
             None => ExecError::Internal(format!("the unknown check {} failed", failure.site.0)),
@@ -232,6 +242,49 @@ impl Machine<'_> {
             if let &[input, output] = pointers.get() {
                 // SAFETY: both buffers hold all rows, and are distinct (the verifier of programs).
                 unsafe { self.code.fft_range(shape, input, output, rows, scratch) };
+            }
+        })
+    }
+
+    /// A mask of `dropout`: each row from its own numbers, whoever makes it.
+    fn keep(&self, mask: &PlannedKeep, slots: &[i64]) -> Result<(), ExecError> {
+        let beyond = || ExecError::Internal("a mask goes beyond its buffer".to_owned());
+        let at = |amount: &Amount| -> Result<u64, ExecError> {
+            u64::try_from(amount.at(slots)?).map_err(|_| beyond())
+        };
+        let [batch, outer, time, inner] = &mask.sizes;
+        let (batch, outer, time, inner) = (at(batch)?, at(outer)?, at(time)?, at(inner)?);
+        let first = at(&mask.first)?;
+        let within: Vec<u64> = mask
+            .within
+            .iter()
+            .map(|step| Ok(step.at(slots)?.cast_unsigned()))
+            .collect::<Result<_, DimError>>()?;
+        let rows = batch.checked_mul(outer).and_then(|n| n.checked_mul(time)).ok_or_else(beyond)?;
+        let offset = usize::try_from(mask.output.bytes.at(slots)?).map_err(|_| beyond())?;
+        let len = rows.checked_mul(inner).and_then(|n| usize::try_from(n).ok()).ok_or_else(beyond)?;
+        let base = self.bases.get(mask.output.buffer).ok_or_else(beyond)?;
+        if offset.checked_add(len).is_none_or(|end| end > base.len) {
+            return Err(beyond());
+        }
+        let pointers = [base.start.wrapping_add(offset)];
+        let pointers = Pointers(&pointers);
+        let (seed, sequence) = self.drawn;
+        let width = usize::try_from(inner).map_err(|_| beyond())?;
+        self.pool.run(i64::try_from(rows).map_err(|_| beyond())?, 0, &|rows: Range<i64>, _| {
+            let mut row = vec![false; width];
+            for n in rows {
+                let (place, &[start]) = (n.cast_unsigned(), pointers.get()) else { return };
+                let (t, block) = (place % time, place / time % outer);
+                let stream = Stream::site(seed, sequence as u64 + place / (time * outer), mask.site, &within);
+                let number = (first + t).wrapping_mul(outer * inner).wrapping_add(block * inner);
+                stream.kept(mask.keep, number, &mut row);
+                // SAFETY: row `place` of `rows * inner` bytes that lie in the buffer, as was just checked; every row is written by one thread, and a bool
+                // is a byte of 0 or 1.
+                unsafe {
+                    let to = start.wrapping_add(place as usize * width);
+                    std::ptr::copy_nonoverlapping(row.as_ptr().cast::<u8>(), to, width);
+                }
             }
         })
     }

@@ -8,6 +8,7 @@ use crate::options::{refuse_unsupported, without_effect};
 use crate::source::read_right;
 use indexmap::IndexMap;
 use serde_json::json;
+use tensc_runtime::Tensor;
 use tensc_runtime::file::safetensors;
 use tensc_runtime::tensor::bytes_text;
 
@@ -22,17 +23,21 @@ pub(crate) fn run(args: &InitArgs, context: &Context) -> Result<()> {
     let checked = read_right(&args.file)?;
     let chosen = choose(&checked, common, &[])?;
     let weights = initial(&chosen.elaborated.init, common.seed, &checked.sources, context)?;
-    if weights.tensors().is_empty() {
+    // An array without entries, such as `b` of `Linear(n, m, bias = false)`, is not there for the user.
+    let tensors = weights.tensors().iter().filter(|(_, tensor)| !tensor.is_empty());
+    let tensors: IndexMap<String, Tensor> =
+        tensors.map(|(path, tensor)| (path.clone(), tensor.clone())).collect();
+    if tensors.is_empty() {
         context.console.note("note: this model has no parameters");
     }
     let metadata = IndexMap::from([
         ("format".to_owned(), "tensc".to_owned()),
         ("seed".to_owned(), common.seed.to_string()),
     ]);
-    safetensors::save(&args.output, weights.tensors(), &metadata, &context.cancel)?;
-    let bytes: usize = weights.tensors().values().map(|tensor| tensor.bytes().len()).sum();
-    let entries: usize = weights.tensors().values().map(tensc_runtime::Tensor::len).sum();
-    let arrays = weights.tensors().len();
+    safetensors::save(&args.output, &tensors, &metadata, &context.cancel)?;
+    let bytes: usize = tensors.values().map(|tensor| tensor.bytes().len()).sum();
+    let entries: usize = tensors.values().map(Tensor::len).sum();
+    let arrays = tensors.len();
     if context.console.json {
         let object = json!({ "file": args.output, "arrays": arrays, "entries": entries, "bytes": bytes });
         return context.console.print(&format!("{object}\n")).map_err(|error| output_failed(&error));

@@ -9,7 +9,7 @@ use super::value::{Decl, Function, Instance, InstanceId, Param, ParamId, Plan, S
 use crate::ast::{self, Arg, Member, ParamKind};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use tensc_ir::{Dim, Input, Role, Type, ValueId};
 
@@ -151,7 +151,7 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// Makes a cell: its hyperparameters, then its members in order.
+    /// Makes a cell. Where cells are shared, one that is alike will do.
     pub(crate) fn make(
         &mut self,
         decl: Decl<'a>,
@@ -161,8 +161,29 @@ impl<'a> Elaborator<'a> {
         path: &[Rc<str>],
         span: Span,
     ) -> Res<InstanceId> {
+        let key = if inits.is_empty() { self.cell_key(decl, &given) } else { None };
+        if let Some(id) = self.shared_cell(key.as_ref())? {
+            return Ok(id);
+        }
+        let mark = self.sharing_mark();
+        let id = self.make_anew(decl, given, inits, scope, path, span)?;
+        self.share_cell(key, id, mark);
+        Ok(id)
+    }
+
+    /// Makes a cell: its hyperparameters, then its members in order.
+    fn make_anew(
+        &mut self,
+        decl: Decl<'a>,
+        given: Vec<Option<Value<'a>>>,
+        inits: &[(&'a str, &'a ast::Expr)],
+        scope: &Rc<Scope<'a>>,
+        path: &[Rc<str>],
+        span: Span,
+    ) -> Res<InstanceId> {
         self.spend(100)?;
-        if self.making >= MAX_NESTING || self.instances.len() >= MAX_CELLS {
+        self.cells += 1;
+        if self.making >= MAX_NESTING || self.cells > MAX_CELLS {
             let title = format!("`{}` contains itself, or too many cells", decl.name.text);
             return Err(self.error(span, title, "it is made here"));
         }
@@ -171,10 +192,10 @@ impl<'a> Elaborator<'a> {
         self.instances.push(Instance {
             decl,
             path: path.to_vec(),
-            hypers: HashMap::new(),
-            spellings: HashMap::new(),
-            params: HashMap::new(),
-            cells: HashMap::new(),
+            hypers: FxHashMap::default(),
+            spellings: FxHashMap::default(),
+            params: FxHashMap::default(),
+            cells: FxHashMap::default(),
         });
         self.making += 1;
         self.frames.push(Frame::new(decl.file, Some(id)));
@@ -354,7 +375,8 @@ impl<'a> Elaborator<'a> {
                 }
             }
         }
-        let pattern = path.join(".");
+        // Cells that a check shares have no place of their own.
+        let pattern = if self.sharing.is_some() { id.0.to_string() } else { path.join(".") };
         let (dtype, kind) = (param.dtype, param.decl.kind);
         let role = match kind {
             ParamKind::Param => Role::Param { path: pattern.clone() },

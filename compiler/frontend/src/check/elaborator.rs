@@ -10,7 +10,7 @@ use super::value::{Instance, InstanceId, Param, ParamId, Tensor, Value};
 use crate::ast;
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, Span};
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
 use tensc_ir::{DType, Dim, Op, Origin, Require, Type, ValueId};
 
 /// Operations and expressions that one file may unroll to.
@@ -34,8 +34,9 @@ pub(crate) struct Frame<'a> {
     /// The cell whose function it is.
     pub(crate) instance: Option<InstanceId>,
     /// Names bound on the way, innermost last.
-    names: HashMap<&'a str, Vec<Value<'a>>>,
-    undo: Vec<&'a str>,
+    bindings: Vec<Binding<'a>>,
+    /// Number of the innermost binding of a name.
+    names: FxHashMap<&'a str, usize>,
     /// Axes over which the call is mapped.
     pub(crate) lead: Vec<Size>,
     /// Conditions of the branches taken so far.
@@ -43,7 +44,15 @@ pub(crate) struct Frame<'a> {
     /// The recurrences whose bodies are open.
     pub(crate) recs: Vec<super::rec::Stepping<'a>>,
     /// What the caller calls the sizes that this call inferred.
-    pub(crate) spellings: HashMap<&'a str, Spelling>,
+    pub(crate) spellings: FxHashMap<&'a str, Spelling>,
+}
+
+/// A name that a block binds.
+struct Binding<'a> {
+    name: &'a str,
+    value: Value<'a>,
+    /// Number of the binding that it hides.
+    hidden: Option<usize>,
 }
 
 impl<'a> Frame<'a> {
@@ -51,45 +60,45 @@ impl<'a> Frame<'a> {
         Self {
             file,
             instance,
-            names: HashMap::new(),
-            undo: Vec::new(),
+            bindings: Vec::new(),
+            names: FxHashMap::default(),
             lead: Vec::new(),
             guards: Vec::new(),
             recs: Vec::new(),
-            spellings: HashMap::new(),
+            spellings: FxHashMap::default(),
         }
     }
 
     /// Binds a name until the enclosing block ends.
     pub(crate) fn bind(&mut self, name: &'a str, value: Value<'a>) {
-        self.names.entry(name).or_default().push(value);
-        self.undo.push(name);
+        let hidden = self.names.insert(name, self.bindings.len());
+        self.bindings.push(Binding { name, value, hidden });
     }
 
     /// Where a block starts.
     pub(crate) fn mark(&self) -> usize {
-        self.undo.len()
+        self.bindings.len()
     }
 
     /// Ends a block: forgets what it bound.
     pub(crate) fn leave(&mut self, mark: usize) {
-        while self.undo.len() > mark {
-            if let Some(name) = self.undo.pop()
-                && let Some(values) = self.names.get_mut(name)
-            {
-                values.pop();
-            }
+        while self.bindings.len() > mark {
+            let Some(Binding { name, hidden, .. }) = self.bindings.pop() else { return };
+            match hidden {
+                Some(hidden) => self.names.insert(name, hidden),
+                None => self.names.remove(name),
+            };
         }
     }
 
     /// What a name is bound to.
     pub(crate) fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.names.get(name)?.last()
+        self.bindings.get(*self.names.get(name)?).map(|binding| &binding.value)
     }
 
     /// All names that are bound.
     pub(crate) fn bound(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
-        self.names.iter().filter_map(|(name, values)| Some((*name, values.last()?)))
+        self.names.iter().filter_map(|(name, n)| Some((*name, &self.bindings.get(*n)?.value)))
     }
 }
 
@@ -108,15 +117,15 @@ pub(crate) struct Elaborator<'a> {
     /// All arrays of those cells.
     pub(crate) params: Vec<Param<'a>>,
     /// Consts that have been evaluated; `None` while one is.
-    pub(crate) consts: HashMap<*const ast::Const, Option<Value<'a>>>,
+    pub(crate) consts: FxHashMap<*const ast::Const, Option<Value<'a>>>,
     /// The INIT that is evaluated, if one is.
     pub(crate) init: Option<super::init::InitState>,
     /// Asserted values, in a test block.
     pub(crate) assertions: Option<Vec<super::test_block::Asserted>>,
     /// Functions that have been elaborated.
-    pub(crate) visited: HashSet<*const ast::Fn>,
+    pub(crate) visited: FxHashSet<*const ast::Fn>,
     /// Cells of which one was made.
-    pub(crate) made: HashSet<*const ast::Name>,
+    pub(crate) made: FxHashSet<*const ast::Name>,
     /// `training`
     pub(crate) training: bool,
     /// Whether hyperparameters may be names without a value.
@@ -135,8 +144,15 @@ pub(crate) struct Elaborator<'a> {
     pub(crate) poisoned: bool,
     /// More than 0 where a sequence may stand without its index: in front of one.
     pub(crate) free_sequences: usize,
+    /// What a check does once; `None` where a graph is wanted.
+    pub(crate) sharing: Option<super::sharing::Sharing<'a>>,
+    /// Cells of the program so far, as many as its graph has.
+    pub(crate) cells: usize,
     diagnostics: Vec<Diagnostic>,
-    seen: HashSet<(Span, String)>,
+    reports: u64,
+    /// More than 0 while what is reported will be forgotten.
+    pub(crate) trials: usize,
+    seen: FxHashSet<(Span, String)>,
     fuel: u64,
 }
 
@@ -149,11 +165,11 @@ impl<'a> Elaborator<'a> {
             calls: Vec::new(),
             instances: Vec::new(),
             params: Vec::new(),
-            consts: HashMap::new(),
+            consts: FxHashMap::default(),
             init: None,
             assertions: None,
-            visited: HashSet::new(),
-            made: HashSet::new(),
+            visited: FxHashSet::default(),
+            made: FxHashSet::default(),
             training: false,
             generic: false,
             span: Span::default(),
@@ -163,8 +179,12 @@ impl<'a> Elaborator<'a> {
             lenient: 0,
             poisoned: false,
             free_sequences: 0,
+            sharing: None,
+            cells: 0,
             diagnostics: Vec::new(),
-            seen: HashSet::new(),
+            reports: 0,
+            trials: 0,
+            seen: FxHashSet::default(),
             fuel: FUEL,
         }
     }
@@ -186,6 +206,7 @@ impl<'a> Elaborator<'a> {
 
     /// Reports a problem, once for a place and title.
     pub(crate) fn report(&mut self, diagnostic: Diagnostic) -> Reported {
+        self.reports += 1;
         if self.seen.insert((diagnostic.primary.span, diagnostic.title.clone())) {
             self.diagnostics.push(diagnostic);
         }
@@ -211,7 +232,9 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn quietly<T>(&mut self, run: impl FnOnce(&mut Self) -> T) -> (T, bool) {
         let kept = std::mem::take(&mut self.diagnostics);
         let seen = std::mem::take(&mut self.seen);
+        self.trials += 1;
         let result = run(self);
+        self.trials -= 1;
         let failed = self.failed();
         self.diagnostics = kept;
         self.seen = seen;
@@ -296,6 +319,16 @@ impl<'a> Elaborator<'a> {
         }
         self.fuel -= steps;
         Ok(())
+    }
+
+    /// Steps that are left.
+    pub(crate) fn fuel(&self) -> u64 {
+        self.fuel
+    }
+
+    /// How often something was reported, forgotten or not.
+    pub(crate) fn reports(&self) -> u64 {
+        self.reports
     }
 
     /// Applies an op and says which axes its result has; whether it is mapped follows from the operands.

@@ -1,5 +1,6 @@
 //! Entry points: a function as a graph of its own, its inputs the graph's.
 
+use super::call::ArgValue;
 use super::elaborator::{Elaborator, Frame, Reported, Res};
 use super::inline::free_name;
 use super::region::{Region, RegionKind};
@@ -97,12 +98,21 @@ impl<'a> Elaborator<'a> {
                 }
             }
         }
+        let instance = self.frame().instance;
+        let given: Vec<Option<ArgValue<'a>>> = values
+            .iter()
+            .map(|(_, value)| Some(ArgValue::positional(Value::clone(value), function.name.span)))
+            .collect();
+        let shared = self.call_key(function, instance, &given);
+        let mark = self.sharing_mark();
         // Defaults see sizes, not inputs.
         for (name, value) in values {
             self.bind(name, value);
         }
         let value = self.block(&function.body);
-        let results = self.entry_results(function, value)?;
+        let value = self.checked_results(function, value)?;
+        self.share_call(shared, &value, mark);
+        let results = named_results(function, value)?;
         if failed || self.failed() { Err(Reported) } else { Ok((arguments, results)) }
     }
 
@@ -126,25 +136,25 @@ impl<'a> Elaborator<'a> {
         let id = root.builder.input(Input { name: info.name.clone(), ty, role: Role::Argument });
         Ok((info, self.tensor_of(id, 0, stated.axes, 0)))
     }
+}
 
-    fn entry_results(&mut self, function: &'a ast::Fn, value: Value<'a>) -> Res<Vec<(String, Tensor)>> {
-        let value = self.checked_results(function, value)?;
-        match (&function.results, value) {
-            (Results::One(_), Value::Tensor(tensor)) => Ok(vec![(function.name.text.clone(), tensor)]),
-            (Results::Named(..), Value::Tuple(entries)) => {
-                let single = entries.len() == 1;
-                let mut results = Vec::with_capacity(entries.len());
-                for (name, entry) in entries.iter() {
-                    let Value::Tensor(tensor) = entry else { return Err(Reported) };
-                    let name = match name {
-                        Some(name) if !single => (*name).to_owned(),
-                        _ => function.name.text.clone(),
-                    };
-                    results.push((name, tensor.clone()));
-                }
-                Ok(results)
+/// The results by name: the function's, or their own where there are several.
+fn named_results(function: &ast::Fn, value: Value<'_>) -> Res<Vec<(String, Tensor)>> {
+    match (&function.results, value) {
+        (Results::One(_), Value::Tensor(tensor)) => Ok(vec![(function.name.text.clone(), tensor)]),
+        (Results::Named(..), Value::Tuple(entries)) => {
+            let single = entries.len() == 1;
+            let mut results = Vec::with_capacity(entries.len());
+            for (name, entry) in entries.iter() {
+                let Value::Tensor(tensor) = entry else { return Err(Reported) };
+                let name = match name {
+                    Some(name) if !single => (*name).to_owned(),
+                    _ => function.name.text.clone(),
+                };
+                results.push((name, tensor.clone()));
             }
-            _ => Err(Reported),
+            Ok(results)
         }
+        _ => Err(Reported),
     }
 }

@@ -49,9 +49,15 @@ impl<'a> Elaborator<'a> {
                 let (a, b) = (self.eval(left), self.eval(right));
                 self.span = *op_span;
                 let site = super::operator::Site { op: *op, op_span: *op_span, left, right };
-                let value = self.binary(&site, &a, &b).unwrap_or(Value::Error);
+                let value = self.binary(&site, &a, &b);
                 self.span = expr.span;
-                value
+                if value.is_err() {
+                    for (side, _) in [(left, &a), (right, &b)].into_iter().filter(|(_, v)| v.is_no_operand())
+                    {
+                        self.silence_hyperparameter(side);
+                    }
+                }
+                value.unwrap_or(Value::Error)
             }
             ExprKind::Pipe { value, target } => self.pipe(value, target, expr.span),
             ExprKind::Call { callee, args } => self.call(callee, None, args, expr.span),
@@ -164,7 +170,15 @@ impl<'a> Elaborator<'a> {
     /// A number of entries: whole, known, not absurd.
     pub(crate) fn count(&mut self, expr: &'a Expr) -> Res<i64> {
         let value = self.eval(expr);
-        match &value {
+        let count = self.count_of(&value, expr);
+        if count.is_err() && !matches!(value, Value::Size(_)) {
+            self.silence_hyperparameter(expr);
+        }
+        count
+    }
+
+    fn count_of(&mut self, value: &Value<'a>, expr: &'a Expr) -> Res<i64> {
+        match value {
             Value::Size(size) => match size.as_int() {
                 Some(n) if (0..=MAX_LIST).contains(&n) => Ok(n),
                 Some(n) => {

@@ -39,7 +39,9 @@ impl<'a> Elaborator<'a> {
         if args.iter().any(|arg| arg.value.has_error()) {
             return Err(Reported);
         }
-        if let Some(template) = self.repeatable(&list)
+        // In a check each step is known by its type, and a body would have to be typed for itself.
+        if self.sharing.is_none()
+            && let Some(template) = self.repeatable(&list)
             && let Some(value) = self.repeat(&list, template, start, rest, span)?
         {
             return Ok(value);

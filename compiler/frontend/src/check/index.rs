@@ -1,7 +1,7 @@
 //! Indexing: entries, ranges, new axes, lookups.
 
 use super::elaborator::{Elaborator, Reported, Res};
-use super::size::Size;
+use super::size::{Size, Spelling};
 use super::value::{Tensor, Value};
 use crate::ast::{Expr, Index, IndexKind};
 use crate::diagnostic::Diagnostic;
@@ -189,7 +189,11 @@ impl<'a> Elaborator<'a> {
         let length = tensor.axes.get(axis).cloned().ok_or(Reported)?;
         let start = from_end(index, &length);
         let end = Size::plain(&start.dim + &Dim::constant(1));
-        self.within((&start, &end), &length, &index.to_string(), tensor, span)?;
+        if self.within((&start, &end), &length, &index.to_string(), tensor, span)? {
+            let (id, region) = self.push(Op::DimValue(start.dim), &[])?;
+            let entry = self.tensor_of(id, region, Vec::new(), 0);
+            return self.gather(tensor, &entry, axis, span);
+        }
         let mut axes = tensor.axes.clone();
         if let Some(size) = axes.get_mut(axis) {
             *size = Size::int(1);
@@ -220,8 +224,13 @@ impl<'a> Elaborator<'a> {
         if start.as_int() == Some(0) && end.dim == length.dim {
             return Ok(tensor.clone());
         }
-        self.within((&start, &end), &length, &format!("{start}..{end}"), tensor, span)?;
+        let open = self.within((&start, &end), &length, &format!("{start}..{end}"), tensor, span)?;
         let size = if start.as_int() == Some(0) { end } else { end.sub(&start) };
+        if open {
+            let op = Op::Iota { len: size.dim.clone(), start: start.dim };
+            let entries = self.emit(op, &[], vec![size])?;
+            return self.gather(tensor, &entries, axis, span);
+        }
         let mut axes = tensor.axes.clone();
         if let Some(axis) = axes.get_mut(axis) {
             *axis = size.clone();
@@ -249,7 +258,8 @@ impl<'a> Elaborator<'a> {
         }
     }
 
-    /// `0 <= start <= end <= length`: an error where it is known to fail, a condition on the inputs where it may.
+    /// `0 <= start <= end <= length`: an error where it is known to fail, a condition on the inputs where it may. In a branch that
+    /// may not be taken the entries are to be looked up instead, which is an error only if it is: then gives true.
     fn within(
         &mut self,
         (start, end): (&Size, &Size),
@@ -257,7 +267,9 @@ impl<'a> Elaborator<'a> {
         text: &str,
         tensor: &Tensor,
         span: Span,
-    ) -> Res<()> {
+    ) -> Res<bool> {
+        let guarded = self.frames.last().is_some_and(|frame| !frame.guards.is_empty());
+        let mut open = false;
         let zero = Size::int(0);
         for (low, high) in [(&zero, start), (start, end), (end, length)] {
             match (&high.dim - &low.dim).as_fraction() {
@@ -268,18 +280,17 @@ impl<'a> Elaborator<'a> {
                 Some(_) => {}
                 None if low.as_int() == Some(0) && high.is_nonnegative() => {}
                 None if self.generic && !self.is_run_time(&low.dim) && !self.is_run_time(&high.dim) => {}
+                None if guarded && !std::ptr::eq(low, start) => open = true,
                 None => {
                     let inputs = self.inputs_with(&(&low.dim + &high.dim));
-                    let message = format!(
-                        "`{}` is more than `{}` for this length of {inputs}",
-                        low.described(),
-                        high.described()
-                    );
+                    let values = values(&[(low, "{0}"), (high, "{1}")]);
+                    let message =
+                        format!("`{low}` is more than `{high}` for this length of {inputs}{values}");
                     self.require(Require::AtMost(low.dim.clone(), high.dim.clone()), message);
                 }
             }
         }
-        Ok(())
+        Ok(open)
     }
 
     fn is_run_time(&self, dim: &Dim) -> bool {
@@ -362,4 +373,11 @@ fn from_end(index: &Size, length: &Size) -> Size {
 pub(crate) fn position(n: i64, count: usize) -> Option<usize> {
     let n = if n < 0 { n.checked_add(i64::try_from(count).ok()?)? } else { n };
     usize::try_from(n).ok().filter(|n| *n < count)
+}
+
+/// `: T = {0}, context = {1}`, for what is not a number already; values come in when the sizes are known.
+pub(crate) fn values(sizes: &[(&Size, &str)]) -> String {
+    let named = sizes.iter().filter(|(size, _)| !matches!(size.spelling, Spelling::Value));
+    let named: Vec<String> = named.map(|(size, place)| format!("{size} = {place}")).collect();
+    if named.is_empty() { String::new() } else { format!(": {}", named.join(", ")) }
 }

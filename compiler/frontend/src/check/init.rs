@@ -22,13 +22,14 @@ pub(crate) struct InitState {
 }
 
 impl<'a> Elaborator<'a> {
-    /// The graph that computes the first value of every array that was declared.
+    /// The graph that computes the first value of every array that was declared; in a check, of those declared since the last time.
     pub(crate) fn init_graph(&mut self) -> Graph {
         let count = u32::try_from(self.params.len()).unwrap_or(u32::MAX);
         let regions = std::mem::replace(&mut self.regions, vec![Region::new("init", RegionKind::Root)]);
         self.init = Some(InitState { values: HashMap::new(), current: Vec::new() });
+        let first = self.sharing.as_mut().map_or(0, |sharing| std::mem::replace(&mut sharing.inits, count));
         let mut outputs = Vec::new();
-        for id in (0..count).map(ParamId) {
+        for id in (first..count).map(ParamId) {
             if let Value::Tensor(tensor) = self.initial(id, Span::default())
                 && let Some(param) = self.param(id)
             {

@@ -59,6 +59,11 @@ impl<'a> Elaborator<'a> {
         if failed {
             return Err(Reported);
         }
+        let shared = self.call_key(function, instance, &tensors);
+        if let Some(value) = self.shared_call(shared.as_ref())? {
+            return Ok(value);
+        }
+        let mark = self.sharing_mark();
         self.calls.push(key);
         self.visited.insert(key.0);
         self.frames.push(Frame::new(file, instance));
@@ -68,6 +73,9 @@ impl<'a> Elaborator<'a> {
         self.frames.pop();
         self.calls.pop();
         self.span = span;
+        if let Ok(value) = &result {
+            self.share_call(shared, value, mark);
+        }
         result
     }
 
@@ -305,8 +313,7 @@ impl<'a> Elaborator<'a> {
                 return Err(self.report(diagnostic));
             }
         }
-        let expected = type_text(stated.dtype, &stated.axes);
-        let tensor = self.widened(tensor, stated.dtype, arg.span, input.ty.span, &expected, "the input")?;
+        let tensor = self.widened(tensor, stated, arg.span, input.ty.span, "the input")?;
         Ok(Tensor { axes: stated.axes.clone(), ..tensor })
     }
 }

@@ -8,7 +8,7 @@ use crate::diagnostic::Diagnostic;
 use crate::parser::parse;
 use crate::source::SourceMap;
 use crate::span::{FileId, Span};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// Finds the files that a file uses; the standard library needs none.
@@ -36,7 +36,7 @@ struct Loading<'l> {
     sources: &'l mut SourceMap,
     loader: &'l mut dyn Loader,
     files: Vec<ProgramFile>,
-    by_name: HashMap<String, usize>,
+    by_name: FxHashMap<String, usize>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -47,8 +47,13 @@ pub(crate) fn load(
     loader: &mut dyn Loader,
 ) -> (Program, Vec<Diagnostic>) {
     let name = sources.name(root).to_owned();
-    let mut loading =
-        Loading { sources, loader, files: Vec::new(), by_name: HashMap::new(), diagnostics: Vec::new() };
+    let mut loading = Loading {
+        sources,
+        loader,
+        files: Vec::new(),
+        by_name: FxHashMap::default(),
+        diagnostics: Vec::new(),
+    };
     loading.by_name.insert(name, 0);
     loading.parsed(root);
     let mut next = 0;
@@ -66,7 +71,7 @@ impl Loading<'_> {
         let (ast, problems) = parse(id, self.sources.text(id));
         self.diagnostics.extend(problems);
         let number = self.files.len();
-        let mut scope: HashMap<String, Global> = HashMap::new();
+        let mut scope: FxHashMap<String, Global> = FxHashMap::default();
         for (item, name) in ast.items.iter().enumerate().filter_map(|(n, item)| Some((n, item_name(item)?))) {
             let global = Global { file: number, item };
             if let Some(first) = scope.get(&name.text) {
@@ -87,8 +92,8 @@ impl Loading<'_> {
         let Some(file) = self.files.get(number) else { return };
         let ast = file.ast.clone();
         let own = file.scope.clone();
-        let mut single: HashMap<String, Global> = HashMap::new();
-        let mut every: HashMap<String, Global> = HashMap::new();
+        let mut single: FxHashMap<String, Global> = FxHashMap::default();
+        let mut every: FxHashMap<String, Global> = FxHashMap::default();
         for item in &ast.items {
             let Item::Use(line) = item else { continue };
             let Some((used, wanted)) = self.target(number, line) else { continue };

@@ -23,6 +23,7 @@ mod inline; // functions, mapped over extra axes
 mod library; // the standard library's files
 mod load; // a file and all that it uses
 mod names; // what a name means
+mod one_input; // a weight of a layer that is read besides its layers
 mod operator; // `+`, `@`, `and`
 mod program; // parsed files
 mod rec; // recurrences
@@ -30,10 +31,12 @@ mod region; // where ops go
 mod request; // what is asked of a program: an entry, a preset, settings
 mod results; // what a function gives
 mod scopes; // names that mean nothing
+mod sharing; // what a check does once
 mod size; // exact numbers with their spelling
 mod tensor; // values as tensors, broadcasting
 mod test_block; // assertions
 mod types; // declared types
+mod unused; // names that nothing uses
 mod value; // what an expression is worth
 mod whole_file; // every problem of a file
 

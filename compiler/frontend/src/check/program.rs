@@ -3,14 +3,14 @@
 use super::value::Decl;
 use crate::ast;
 use crate::span::FileId;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 /// A root file with everything it uses, parsed.
 #[derive(Debug, Clone)]
 pub struct Program {
     pub(crate) files: Vec<ProgramFile>,
-    pub(crate) by_id: HashMap<FileId, usize>,
+    pub(crate) by_id: FxHashMap<FileId, usize>,
 }
 
 /// A parsed file and what its names mean.
@@ -19,7 +19,7 @@ pub(crate) struct ProgramFile {
     pub(crate) id: FileId,
     pub(crate) ast: Arc<ast::File>,
     /// Names of the top level: those of the file, then those that it uses.
-    pub(crate) scope: HashMap<String, Global>,
+    pub(crate) scope: FxHashMap<String, Global>,
 }
 
 /// An item of a file.

@@ -4,7 +4,7 @@
 //! once outside it. A value of an outer region that a body needs becomes an input of the body.
 
 use super::value::{ParamId, Tensor};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use tensc_ir::builder::Builder;
 use tensc_ir::{Graph, Op, Type, ValueId};
 
@@ -15,13 +15,13 @@ pub(crate) struct Region {
     /// What kind of body it is.
     pub(crate) kind: RegionKind,
     /// Values of the region around this one, as inputs here.
-    captured: HashMap<ValueId, ValueId>,
+    captured: FxHashMap<ValueId, ValueId>,
     /// Sequences of the region around this one, as this step's entries.
-    sequences: HashMap<ValueId, ValueId>,
+    sequences: FxHashMap<ValueId, ValueId>,
     /// Arrays by the pattern of their path.
-    pub(crate) params: HashMap<String, ValueId>,
+    pub(crate) params: FxHashMap<String, ValueId>,
     /// The final entry of a sequence that a recurrence made.
-    pub(crate) finals: HashMap<ValueId, ValueId>,
+    pub(crate) finals: FxHashMap<ValueId, ValueId>,
     /// What each input is, in the order of the builder.
     pub(crate) slots: Vec<Slot>,
 }
@@ -70,10 +70,10 @@ impl Region {
         Self {
             builder: Builder::new(name),
             kind,
-            captured: HashMap::new(),
-            sequences: HashMap::new(),
-            params: HashMap::new(),
-            finals: HashMap::new(),
+            captured: FxHashMap::default(),
+            sequences: FxHashMap::default(),
+            params: FxHashMap::default(),
+            finals: FxHashMap::default(),
             slots: Vec::new(),
         }
     }

@@ -3,6 +3,7 @@
 use super::elaborator::{Elaborator, Frame, Reported};
 use super::entry::{ArgumentInfo, ResultInfo};
 use super::names::suggestion;
+use super::one_input::one_input;
 use super::program::Program;
 use super::region::{Region, RegionKind};
 use super::test_block::Check;
@@ -193,7 +194,7 @@ impl Program {
             return Err(Failure::Source(diagnostics));
         }
         Ok(Elaborated {
-            graph: pruned(built.graph),
+            graph: pruned(one_input(built.graph)),
             params,
             init,
             arguments: built.arguments,
@@ -253,7 +254,7 @@ impl Program {
             Ok((graph, assertions)) if !cx.failed() => Ok(ElaboratedTest {
                 name: test.name.text.clone(),
                 span: test.span,
-                graph: pruned(graph),
+                graph: pruned(one_input(graph)),
                 params,
                 init,
                 assertions,

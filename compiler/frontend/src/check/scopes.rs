@@ -1,27 +1,26 @@
-//! Names that mean nothing, found by walking the tree: also in branches that no instance takes.
+//! Names that mean nothing, and names that nothing uses, found by walking the tree: also in branches that no instance takes.
 
 use super::call::quoted;
 use super::elaborator::Elaborator;
 use super::names::{library, suggestion};
+use super::unused::{Kind, Names};
 use crate::ast::{
-    Block, Expr, ExprKind, Fn, ForSource, Hyper, IndexKind, Item, Member, Pattern, PatternKind, RecLine,
-    Results, Stmt, Type,
+    Block, Expr, ExprKind, Fn, ForSource, Hyper, IndexKind, Item, Member, Name, Pattern, PatternKind,
+    RecLine, Results, Stmt, Type,
 };
 use crate::diagnostic::Diagnostic;
 use crate::span::FileId;
-use std::collections::HashMap;
 
 /// The names bound where the walk is, with how often.
 struct Scopes<'c, 'a> {
     cx: &'c mut Elaborator<'a>,
     file: FileId,
-    bound: HashMap<&'a str, usize>,
-    undo: Vec<&'a str>,
+    names: Names<'a>,
 }
 
-/// Reports the unknown names of a file's items.
-pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'a [Item]) {
-    let mut scopes = Scopes { cx, file, bound: HashMap::new(), undo: Vec::new() };
+/// Reports the unknown names of a file's items, and gives warnings of those that nothing uses.
+pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'a [Item]) -> Vec<Diagnostic> {
+    let mut scopes = Scopes { cx, file, names: Names::default() };
     for item in items {
         match item {
             Item::Const(item) => scopes.expr(&item.value),
@@ -32,42 +31,39 @@ pub(crate) fn unknown_names<'a>(cx: &mut Elaborator<'a>, file: FileId, items: &'
             Item::Use(_) | Item::Error(_) => {}
         }
     }
+    scopes.names.unused(items)
 }
 
 impl<'a> Scopes<'_, 'a> {
     fn bind(&mut self, name: &'a str) {
-        *self.bound.entry(name).or_insert(0) += 1;
-        self.undo.push(name);
+        self.names.bind(name, None, Kind::Other);
+    }
+
+    fn bind_as(&mut self, name: &'a Name, kind: Kind) {
+        self.names.bind(&name.text, Some(name.span), kind);
     }
 
     fn scoped(&mut self, run: impl FnOnce(&mut Self)) {
-        let mark = self.undo.len();
+        let mark = self.names.mark();
         run(self);
-        while self.undo.len() > mark {
-            if let Some(count) = self.undo.pop().and_then(|name| self.bound.get_mut(name)) {
-                *count -= 1;
-            }
-        }
+        self.names.leave(mark);
     }
 
-    fn is_bound(&self, name: &str) -> bool {
-        self.bound.get(name).is_some_and(|count| *count > 0)
-    }
-
-    fn known(&self, name: &str) -> bool {
-        self.is_bound(name)
+    /// A name is read. Gives whether it means something.
+    fn read(&mut self, name: &'a str) -> bool {
+        self.names.read(name)
             || name == "training"
             || self.cx.program.global(self.file, name).is_some()
             || library(name).is_some()
     }
 
     fn name(&mut self, name: &'a str, expr: &Expr) {
-        if self.known(name) {
+        if self.read(name) {
             return;
         }
         let mut diagnostic =
             Diagnostic::error(format!("unknown name `{name}`"), expr.span, "nothing here has this name");
-        let bound = self.bound.iter().filter(|(_, count)| **count > 0).map(|(name, _)| *name);
+        let bound = self.names.all();
         let scope = self.cx.program.file(self.file);
         let globals = scope.iter().flat_map(|file| file.scope.keys().map(String::as_str));
         let library = super::builtins::all().map(|builtin| builtin.name);
@@ -85,12 +81,12 @@ impl<'a> Scopes<'_, 'a> {
                 if let Some(default) = &hyper.default {
                     this.expr(default);
                 }
-                this.bind(&hyper.name.text);
+                this.bind_as(&hyper.name, Kind::Hyperparameter);
             }
             for member in members {
                 match member {
-                    Member::Param(param) => this.bind(&param.name.text),
-                    Member::Cell(cell) => this.bind(&cell.name.text),
+                    Member::Param(param) => this.bind_as(&param.name, Kind::Parameter),
+                    Member::Cell(cell) => this.bind_as(&cell.name, Kind::SubCell),
                     Member::Fn(function) => this.bind(&function.name.text),
                     Member::Preset(_) | Member::Error(_) => {}
                 }
@@ -143,7 +139,7 @@ impl<'a> Scopes<'_, 'a> {
     /// Whether a name is a size already, so that an input's type does not infer it.
     fn size(&self, name: &str) -> bool {
         let global = self.cx.program.global(self.file, name);
-        self.is_bound(name) || matches!(global, Some(super::program::ItemRef::Const(..)))
+        self.names.is_bound(name) || matches!(global, Some(super::program::ItemRef::Const(..)))
     }
 
     /// The sizes of an input's or a result's type.
@@ -165,11 +161,11 @@ impl<'a> Scopes<'_, 'a> {
         }
     }
 
-    fn dim_names(&self, dim: &'a Expr, unknown: &mut Vec<(&'a str, &'a Expr)>) {
+    fn dim_names(&mut self, dim: &'a Expr, unknown: &mut Vec<(&'a str, &'a Expr)>) {
         match &dim.kind {
             ExprKind::Name(name) => {
                 let seen = unknown.iter().any(|(own, _)| own == name);
-                if !self.known(name) && !seen {
+                if !self.read(name) && !seen {
                     unknown.push((name, dim));
                 }
             }
@@ -198,9 +194,9 @@ impl<'a> Scopes<'_, 'a> {
         ty.dims.iter().for_each(|dim| self.expr(dim));
     }
 
-    fn pattern(&mut self, pattern: &'a Pattern) {
+    fn pattern(&mut self, pattern: &'a Pattern, kind: Kind) {
         match &pattern.kind {
-            PatternKind::Name(name) => self.bind(name),
+            PatternKind::Name(name) => self.names.bind(name, Some(pattern.span), kind),
             PatternKind::Ignore => {}
             PatternKind::Tuple(patterns) => {
                 let mut names: Vec<&str> = Vec::new();
@@ -212,7 +208,7 @@ impl<'a> Scopes<'_, 'a> {
                         }
                         names.push(name);
                     }
-                    self.pattern(inner);
+                    self.pattern(inner, kind);
                 }
             }
         }
@@ -229,7 +225,7 @@ impl<'a> Scopes<'_, 'a> {
                     self.ty(ty);
                 }
                 self.expr(&binding.value);
-                self.pattern(&binding.pattern);
+                self.pattern(&binding.pattern, Kind::Local);
             }
             Stmt::Rec(rec) => {
                 let defined: Vec<_> = rec
@@ -241,29 +237,36 @@ impl<'a> Scopes<'_, 'a> {
                     line.from.iter().for_each(|from| self.expr(from));
                     line.ty.iter().for_each(|ty| self.ty(ty));
                 }
+                let mut read: Vec<bool> = Vec::new();
                 self.scoped(|this| {
                     for line in &defined {
                         this.bind(&line.index.text);
-                        this.bind(&line.name.text);
+                        this.names.bind(&line.name.text, None, Kind::Line);
                     }
                     for line in &rec.lines {
                         match line {
-                            RecLine::Define(line) => this.expr(&line.value),
+                            RecLine::Define(line) => {
+                                let outer = this.names.line.replace(&line.name.text);
+                                this.expr(&line.value);
+                                this.names.line = outer;
+                            }
                             RecLine::Let(binding) => {
                                 this.expr(&binding.value);
-                                this.pattern(&binding.pattern);
+                                this.pattern(&binding.pattern, Kind::Local);
                             }
                             RecLine::Error(_) => {}
                         }
                     }
+                    // What another line reads is used.
+                    read = defined.iter().map(|line| this.names.is_used(&line.name.text)).collect();
                 });
-                for line in defined {
-                    self.bind(&line.name.text);
+                for (line, read) in defined.into_iter().zip(read) {
+                    self.bind_as(&line.name, if read { Kind::Other } else { Kind::Line });
                 }
             }
             Stmt::Cell(cell) => {
                 self.expr(&cell.value);
-                self.bind(&cell.name.text);
+                self.bind_as(&cell.name, Kind::Local);
             }
             Stmt::Expr(expr) => self.expr(expr),
             Stmt::Error(_) => {}
@@ -291,7 +294,7 @@ impl<'a> Scopes<'_, 'a> {
                     }
                 }
                 self.scoped(|this| {
-                    this.pattern(&comprehension.pattern);
+                    this.pattern(&comprehension.pattern, Kind::Other);
                     this.expr(&comprehension.body);
                 });
             }
@@ -326,7 +329,10 @@ impl<'a> Scopes<'_, 'a> {
                     }
                 }
             }
-            ExprKind::Field { base, .. } => self.expr(base),
+            ExprKind::Field { base, name } => {
+                self.names.field(&name.text);
+                self.expr(base);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tensc_ir::Dim;
 
 /// An exact number with its spelling.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Size {
     /// The value.
     pub(crate) dim: Dim,
@@ -17,7 +17,7 @@ pub(crate) struct Size {
 }
 
 /// How a number is written in messages.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Spelling {
     /// As its value prints.
     Value,
@@ -70,7 +70,9 @@ impl Size {
     /// `a op b`, spelled so.
     pub(crate) fn binary(op: char, dim: Dim, left: &Self, right: &Self) -> Self {
         let literal = |size: &Self| matches!(size.spelling, Spelling::Value) && size.as_float().is_some();
-        let spelling = if literal(left) && literal(right) {
+        // An uneven quotient says more as it is written.
+        let uneven = op == '/' && dim.as_fraction().is_some_and(|(_, denominator)| denominator != 1);
+        let spelling = if literal(left) && literal(right) && !uneven {
             Spelling::Value
         } else {
             Spelling::Binary(op, Rc::new(left.clone()), Rc::new(right.clone()))
@@ -115,7 +117,10 @@ impl Size {
     pub(crate) fn described(&self) -> String {
         match (&self.spelling, self.as_float()) {
             (Spelling::Value, _) | (_, None) => self.to_string(),
-            (_, Some(_)) => format!("{self} = {}", self.dim),
+            (_, Some(_)) => {
+                let (text, value) = (self.to_string(), self.dim.to_string());
+                if text == value { value } else { format!("{text} = {value}") }
+            }
         }
     }
 

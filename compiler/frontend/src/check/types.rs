@@ -2,7 +2,7 @@
 
 use super::elaborator::{Elaborator, Reported, Res};
 use super::names::suggestion;
-use super::size::Size;
+use super::size::{Size, Spelling};
 use super::tensor::{has_fraction, widen};
 use super::value::{Tensor, Value, type_text};
 use crate::ast::{self, Expr};
@@ -48,7 +48,24 @@ impl<'a> Elaborator<'a> {
     /// A dimension: a whole number, or an expression of run-time sizes.
     pub(crate) fn dim(&mut self, expr: &'a Expr) -> Res<Size> {
         let value = self.eval(expr);
-        self.dim_of(&value, expr.span)
+        let size = self.dim_of(&value, expr.span);
+        if size.is_err() {
+            self.silence_hyperparameter(expr);
+        }
+        size
+    }
+
+    /// A hyperparameter of the wrong kind is reported where it is used first; what else uses it says nothing.
+    pub(crate) fn silence_hyperparameter(&mut self, expr: &Expr) {
+        let Some(name) = expr.as_name().filter(|_| self.trials == 0) else { return };
+        let frame = self.frame();
+        if frame.get(name).is_none()
+            && let Some(instance) = frame.instance
+            && let Some(value) =
+                self.instances.get_mut(instance.0 as usize).and_then(|instance| instance.hypers.get_mut(name))
+        {
+            *value = Value::Error;
+        }
     }
 
     /// A value as a dimension.
@@ -85,8 +102,10 @@ impl<'a> Elaborator<'a> {
                 return Err(self.error(span, "a dimension does not fit into 32 bits", value_text(&size)));
             }
         } else if !size.dim.is_integral() && !self.generic {
-            let message =
-                format!("`{size}` is not a whole number for this length of {}", self.inputs_with(&size.dim));
+            let message = format!(
+                "`{size}` is not a whole number for this length of {}: it is {{0}}",
+                self.inputs_with(&size.dim)
+            );
             self.require(Require::Whole(size.dim.clone()), message);
         }
         Ok(size)
@@ -122,31 +141,33 @@ impl<'a> Elaborator<'a> {
         if value.has_error() || value.has_hole() {
             return Err(Reported);
         }
-        let expected = type_text(stated.dtype, &stated.axes);
+        let expected = || type_text(stated.dtype, &stated.axes);
         if value.is_literal() && stated.dtype.is_integer() && has_fraction(value) {
             let diagnostic =
                 Diagnostic::error("a number with a fraction for a whole-number type", span, value.describe())
-                    .label(declared, format!("{what} is {expected}"));
+                    .label(declared, format!("{what} is {}", expected()));
             return Err(self.report(diagnostic));
         }
         let tensor = self.tensor(value, Some(stated.dtype), span)?;
         let scalar =
             value.is_literal() && !matches!(value, Value::List(_)) || matches!(value, Value::Bool(_));
         let tensor = if scalar { self.broadcast_to(&tensor, &stated.axes)? } else { tensor };
-        let tensor = self.widened(tensor, stated.dtype, span, declared, &expected, what)?;
+        let tensor = self.widened(tensor, stated, span, declared, what)?;
         if tensor.rank() != stated.axes.len() {
             let fact = format!("this is {}", tensor.ty());
             let diagnostic =
                 Diagnostic::error("a value has another number of axes than its type says", span, fact)
-                    .label(declared, format!("{what} is {expected}"));
+                    .label(declared, format!("{what} is {}", expected()));
             return Err(self.report(diagnostic));
         }
         for (n, (found, wanted)) in tensor.axes.iter().zip(&stated.axes).enumerate() {
             if found.dim != wanted.dim {
                 let fact = format!("this is {}: axis {n} is {}", tensor.ty(), found.described());
                 let diagnostic =
-                    Diagnostic::error("a value has another shape than its type says", span, fact)
-                        .label(declared, format!("{what} is {expected}: axis {n} is {}", wanted.described()));
+                    Diagnostic::error("a value has another shape than its type says", span, fact).label(
+                        declared,
+                        format!("{what} is {}: axis {n} is {}", expected(), wanted.described()),
+                    );
                 return Err(self.report(diagnostic));
             }
         }
@@ -157,29 +178,40 @@ impl<'a> Elaborator<'a> {
     pub(crate) fn widened(
         &mut self,
         tensor: Tensor,
-        dtype: DType,
+        stated: &Stated,
         span: Span,
         declared: Span,
-        expected: &str,
         what: &str,
     ) -> Res<Tensor> {
+        let dtype = stated.dtype;
         if widen(tensor.dtype, dtype) == Some(dtype) {
             return self.cast(tensor, dtype);
         }
         let hint = if tensor.dtype.is_complex() { "re(x)".to_owned() } else { format!("{dtype}(x)") };
         let diagnostic =
             Diagnostic::error("a value does not narrow by itself", span, format!("this is {}", tensor.ty()))
-                .label(declared, format!("{what} is {expected}"))
+                .label(declared, format!("{what} is {}", type_text(dtype, &stated.axes)))
                 .hint(format!("convert it: `{hint}`"));
         Err(self.report(diagnostic))
     }
 }
 
-/// `D / H = 7 / 2`, or `7 / 2` alone.
+/// `D / H = 10 / 4`, or `10 / 4` alone: as it is written, not in lowest terms.
 fn fraction(size: &Size, numerator: i128, denominator: i128) -> String {
-    match size.spelling {
-        super::size::Spelling::Value => format!("{numerator} / {denominator}"),
-        _ => format!("{size} = {numerator} / {denominator}"),
+    let value = match &size.spelling {
+        Spelling::Binary('/', a, b) => match (a.as_int(), b.as_int()) {
+            (Some(a), Some(b)) => format!("{a} / {b}"),
+            _ => format!("{numerator} / {denominator}"),
+        },
+        Spelling::Value | Spelling::Name(_) | Spelling::Binary(..) | Spelling::Call(..) => {
+            format!("{numerator} / {denominator}")
+        }
+    };
+    let text = size.to_string();
+    if text == value || matches!(size.spelling, Spelling::Value) {
+        value
+    } else {
+        format!("{text} = {value}")
     }
 }
 

@@ -4,7 +4,7 @@ use super::builtins::Builtin;
 use super::size::Size;
 use crate::ast;
 use crate::span::{FileId, Span};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 use tensc_ir::{DType, ValueId};
 
@@ -176,13 +176,13 @@ pub(crate) struct Instance<'a> {
     /// Its place: `["blocks", "3"]`.
     pub(crate) path: Vec<Rc<str>>,
     /// Hyperparameters by name.
-    pub(crate) hypers: HashMap<&'a str, Value<'a>>,
+    pub(crate) hypers: FxHashMap<&'a str, Value<'a>>,
     /// What whoever made the cell calls its hyperparameters.
-    pub(crate) spellings: HashMap<&'a str, super::size::Spelling>,
+    pub(crate) spellings: FxHashMap<&'a str, super::size::Spelling>,
     /// Arrays by name.
-    pub(crate) params: HashMap<&'a str, ParamId>,
+    pub(crate) params: FxHashMap<&'a str, ParamId>,
     /// Sub-cells by name.
-    pub(crate) cells: HashMap<&'a str, Value<'a>>,
+    pub(crate) cells: FxHashMap<&'a str, Value<'a>>,
 }
 
 /// An array saved with the weights.
@@ -299,6 +299,28 @@ impl<'a> Value<'a> {
             | Self::Plan(_)
             | Self::Function(_) => false,
         }
+    }
+
+    /// Whether no operator takes it.
+    pub(crate) fn is_no_operand(&self) -> bool {
+        match self {
+            Self::Str(_) | Self::None | Self::All | Self::Cell(_) | Self::Plan(_) | Self::Function(_) => true,
+            Self::Error
+            | Self::Size(_)
+            | Self::Float(_)
+            | Self::Bool(_)
+            | Self::List(_)
+            | Self::Tuple(_)
+            | Self::Tensor(_)
+            | Self::Hole
+            | Self::Time(_)
+            | Self::Line(..) => false,
+        }
+    }
+
+    /// The tensor, if it is one.
+    pub(crate) fn as_tensor(&self) -> Option<&Tensor> {
+        if let Self::Tensor(tensor) = self { Some(tensor) } else { None }
     }
 
     /// An unnamed list.

@@ -20,16 +20,24 @@ use std::collections::HashMap;
 /// The program can be asked for its entry points whether or not there are problems.
 pub fn check(sources: &mut SourceMap, root: FileId, loader: &mut dyn Loader) -> (Program, Vec<Diagnostic>) {
     let (program, mut diagnostics) = load(sources, root, loader);
-    diagnostics.extend(with_stack(|| problems(&program)));
+    let right = !diagnostics.iter().any(Diagnostic::is_error);
+    let (problems, unused) = with_stack(|| problems(&program));
+    // Of a file with errors nobody knows what it would use.
+    if right && !problems.iter().any(Diagnostic::is_error) {
+        diagnostics.extend(unused);
+    }
+    diagnostics.extend(problems);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.primary.span.file, diagnostic.primary.span.start));
     (program, diagnostics)
 }
 
-fn problems(program: &Program) -> Vec<Diagnostic> {
+/// What is wrong, and warnings of names that nothing uses.
+fn problems(program: &Program) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
     let root = program.root();
-    let Some(file) = program.ast(root) else { return Vec::new() };
+    let Some(file) = program.ast(root) else { return (Vec::new(), Vec::new()) };
     let mut cx = Elaborator::new(program, "check");
-    unknown_names(&mut cx, root, &file.items);
+    cx.sharing = Some(super::sharing::Sharing::default());
+    let unused = unknown_names(&mut cx, root, &file.items);
     for item in &file.items {
         duplicates(&mut cx, item);
         if let Item::Const(item) = item {
@@ -44,7 +52,7 @@ fn problems(program: &Program) -> Vec<Diagnostic> {
     }
     for item in &file.items {
         if let Item::Test(test) = item {
-            cx.forget();
+            cx.start_over();
             // What is wrong in the block has been reported.
             let _ = cx.test(root, test);
             cx.init_graph();
@@ -55,21 +63,20 @@ fn problems(program: &Program) -> Vec<Diagnostic> {
         match item_ref(root, item) {
             Some(ItemRef::Kind(decl)) => cx.unused_functions(decl),
             Some(ItemRef::Fn(file, function)) if !cx.visited.contains(&std::ptr::from_ref(function)) => {
-                cx.forget();
+                cx.start_over();
                 // What is wrong in the function has been reported.
                 let _ = cx.entry(file, None, function, &[]);
             }
             Some(ItemRef::Fn(..) | ItemRef::Const(..)) | None => {}
         }
     }
-    cx.into_diagnostics()
+    (cx.into_diagnostics(), unused)
 }
 
 impl<'a> Elaborator<'a> {
-    /// Forgets the cells made so far.
-    fn forget(&mut self) {
-        self.instances.clear();
-        self.params.clear();
+    /// Starts over with something else of the file.
+    fn start_over(&mut self) {
+        self.cells = 0;
         self.frames.clear();
         self.calls.clear();
     }
@@ -95,7 +102,7 @@ impl<'a> Elaborator<'a> {
         if !known {
             return;
         }
-        self.forget();
+        self.start_over();
         let given = decl.hypers.iter().map(|hyper| values.get(hyper.name.text.as_str()).cloned()).collect();
         self.functions(decl, given, |_, _| true);
     }
@@ -106,7 +113,7 @@ impl<'a> Elaborator<'a> {
         if !unseen && self.made.contains(&std::ptr::from_ref(decl.name)) {
             return;
         }
-        self.forget();
+        self.start_over();
         let given = vec![None; decl.hypers.len()];
         self.functions(decl, given, |cx, function| !cx.visited.contains(&std::ptr::from_ref(function)));
     }
@@ -120,6 +127,9 @@ impl<'a> Elaborator<'a> {
         let scope =
             std::rc::Rc::new(super::value::Scope { file: decl.file, instance: None, locals: Vec::new() });
         let Ok(instance) = self.make(decl, given, &[], &scope, &[], decl.name.span) else { return };
+        if self.sharing.as_mut().is_some_and(|sharing| !sharing.entered.insert(instance)) {
+            return;
+        }
         for function in decl.functions() {
             if wanted(self, function) {
                 // What is wrong in the function has been reported.

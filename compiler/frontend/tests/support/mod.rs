@@ -40,16 +40,20 @@ impl Loader for Disk {
 pub struct Checked {
     pub sources: SourceMap,
     pub program: Program,
-    /// All problems, as printed.
+    /// All errors, as printed.
     pub problems: String,
+    /// All warnings.
+    pub warnings: String,
 }
 
 pub fn check_text(name: &str, text: &str) -> Checked {
     let mut sources = SourceMap::new();
     let root = sources.add(name, text);
     let (program, diagnostics) = tensc_frontend::check(&mut sources, root, &mut Disk);
-    let problems = render(&sources, &diagnostics, Style::Plain);
-    Checked { sources, program, problems }
+    let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics.into_iter().partition(|one| one.is_error());
+    let problems = render(&sources, &errors, Style::Plain);
+    let warnings = render(&sources, &warnings, Style::Plain);
+    Checked { sources, program, problems, warnings }
 }
 
 pub fn failure(checked: &Checked, failure: &Failure) -> String {

@@ -10,4 +10,4 @@ pub use dependence::Dependence;
 pub use forms::{forms, only_group, set_form, why_not};
 pub use matrix::{Matrix, matrix};
 pub use recurrence::{Class, Group, classify};
-pub use time::{Fact, Reason, TimeFacts, time_facts};
+pub use time::{Fact, Pairs, Reason, TimeFacts, time_facts};

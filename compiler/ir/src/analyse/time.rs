@@ -1,14 +1,18 @@
 //! How a value runs along time: what can be computed piece by piece, and with which memory.
 //!
 //! Time is named by the size of the streamed axis, usually `T`. `x @ w` of `x: f32[T, D]` is pointwise along axis 0, a `rec` of length T is causal, `mean(x, axis = 0)` needs the whole, and the
-//! reason says why. `last(x)` is of the end: known when the piece ends, and only then.
+//! reason says why. A value with an entry for each pair of entries, `q @ transpose(k)`, is neither until it is masked and summed. `last(x)` is of the end: known when the piece ends, and only then.
 
-mod regions;
-mod rules;
+mod affine; // positions and numbers
+mod pairs; // two time axes
+mod regions; // recurrences and repeats
+mod rules; // every other op
 
 use crate::graph::{Graph, Origin, Role};
 use crate::op::Op;
 use crate::{Dim, Type};
+use affine::Affine;
+pub use pairs::Pairs;
 use std::rc::Rc;
 
 /// Why a value needs the whole sequence.
@@ -21,7 +25,7 @@ pub struct Reason {
 }
 
 /// How a value runs along time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fact {
     /// The same for the whole stream; no axis is time.
     Constant,
@@ -35,6 +39,8 @@ pub enum Fact {
         /// The axis that is time.
         axis: usize,
     },
+    /// An entry for each pair of entries.
+    Pairs(Rc<Pairs>),
     /// Without a time axis, of the last entry so far.
     End,
     /// Needs later entries, or all.
@@ -47,8 +53,14 @@ impl Fact {
     pub const fn axis(&self) -> Option<usize> {
         match self {
             Self::Pointwise { axis } | Self::Causal { axis } => Some(*axis),
-            Self::Constant | Self::End | Self::Whole(_) => None,
+            Self::Constant | Self::Pairs(_) | Self::End | Self::Whole(_) => None,
         }
+    }
+
+    /// Its two time axes, where it has two.
+    #[must_use]
+    pub fn pairs(&self) -> Option<&Rc<Pairs>> {
+        if let Self::Pairs(pairs) = self { Some(pairs) } else { None }
     }
 
     /// Why it needs the whole sequence, where it does.
@@ -61,12 +73,12 @@ impl Fact {
         Self::Whole(Rc::new(Reason { message: message.into(), origin }))
     }
 
-    /// The same, its time at another axis.
+    /// The same, its one time axis at another place.
     fn at(&self, axis: usize) -> Self {
         match self {
             Self::Pointwise { .. } => Self::Pointwise { axis },
             Self::Causal { .. } => Self::Causal { axis },
-            Self::Constant | Self::End | Self::Whole(_) => self.clone(),
+            Self::Constant | Self::Pairs(_) | Self::End | Self::Whole(_) => self.clone(),
         }
     }
 }
@@ -109,6 +121,7 @@ pub fn time_facts(graph: &Graph, time: &str) -> TimeFacts {
 #[must_use]
 pub fn time_facts_with(graph: &Graph, inputs: &[Fact], time: &str) -> TimeFacts {
     let mut values = vec![Fact::Constant; graph.values.len()];
+    let mut affines: Vec<Option<Affine>> = vec![None; graph.values.len()];
     let unknown = Type::scalar(crate::DType::F32);
     for node in &graph.nodes {
         let operands: Vec<rules::Operand<'_>> = node
@@ -117,6 +130,7 @@ pub fn time_facts_with(graph: &Graph, inputs: &[Fact], time: &str) -> TimeFacts 
             .map(|value| rules::Operand {
                 fact: values.get(value.0 as usize).cloned().unwrap_or(Fact::Constant),
                 ty: graph.values.get(value.0 as usize).map_or(&unknown, |value| &value.ty),
+                affine: affines.get(value.0 as usize).cloned().flatten(),
             })
             .collect();
         let rule = rules::Rule { op: &node.op, operands: &operands, time, origin: node.origin };
@@ -126,6 +140,11 @@ pub fn time_facts_with(graph: &Graph, inputs: &[Fact], time: &str) -> TimeFacts 
             Op::Repeat(repeat) => regions::repeat(&rule, repeat),
             _ => vec![rule.result()],
         };
+        if let ([value], Some(affine)) = (node.results.as_slice(), rule.affine())
+            && let Some(slot) = affines.get_mut(value.0 as usize)
+        {
+            *slot = Some(affine);
+        }
         for (value, fact) in node.results.iter().zip(facts) {
             if let Some(slot) = values.get_mut(value.0 as usize) {
                 *slot = fact;

@@ -21,7 +21,7 @@ pub(super) fn keep(
 ) -> Result<Array, EvalErrorKind> {
     let sizes = context.shape(shape)?;
     let time = shape.iter().position(|dim| dim.as_constant().is_none());
-    let stream = Stream::site(context.options.seed, site, within);
+    let stream = Stream::site(context.options.seed, context.options.sequence, site, within);
     let position = context.sizes.get(POSITION).copied().unwrap_or(0).cast_unsigned();
     let (outer, size, inner) = match time {
         Some(axis) => (
@@ -32,13 +32,11 @@ pub(super) fn keep(
         None => (1, 1, sizes.iter().product()),
     };
     let first = if time.is_some() { position } else { 0 };
-    let mut mask = Vec::with_capacity(outer * size * inner);
-    for block in 0..outer {
-        for t in 0..size {
-            let row = (first.wrapping_add(t as u64)).wrapping_mul((outer * inner) as u64);
-            let row = row.wrapping_add((block * inner) as u64);
-            mask.extend((0..inner as u64).map(|c| stream.uniform01(row.wrapping_add(c)) < keep));
-        }
+    let mut mask = vec![false; outer * size * inner];
+    for (n, row) in mask.chunks_exact_mut(inner.max(1)).enumerate() {
+        let (block, t) = (n / size.max(1), n % size.max(1));
+        let number = (first.wrapping_add(t as u64)).wrapping_mul((outer * inner) as u64);
+        stream.kept(keep, number.wrapping_add((block * inner) as u64), row);
     }
     Ok(Array::of(DType::Bool, sizes, Data::Bool(mask)))
 }

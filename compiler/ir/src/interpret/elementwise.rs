@@ -3,9 +3,23 @@
 use super::strides::{broadcast, zip};
 use crate::DType;
 use crate::array::{Array, Data, round_real, wrap_int};
-use crate::op::{BinaryOp, UnaryOp};
+use crate::op::{BinaryOp, Op, UnaryOp};
 
 type Complex = [f64; 2];
+
+/// An elementwise op on its operands; `None` for any other.
+pub(crate) fn apply(op: &Op, operands: &[Array]) -> Option<Array> {
+    if let (Op::Unary(op), [x]) = (op, operands) {
+        return unary(*op, x);
+    }
+    if let (Op::Binary(op), [a, b]) = (op, operands) {
+        return binary(*op, a, b);
+    }
+    if let (Op::Cast(to), [x]) = (op, operands) {
+        return cast(*to, x);
+    }
+    if let (Op::Select, [condition, a, b]) = (op, operands) { select(condition, a, b) } else { None }
+}
 
 pub(super) fn unary(op: UnaryOp, x: &Array) -> Option<Array> {
     let dtype = x.dtype();

@@ -5,7 +5,7 @@
 
 mod contract;
 mod draw;
-mod elementwise;
+pub(crate) mod elementwise;
 mod error;
 mod frame;
 mod movement;
@@ -19,11 +19,11 @@ mod strides;
 pub use error::{EvalError, EvalErrorKind};
 pub use sizes::bind_sizes;
 
+use crate::Sizes;
 use crate::array::Array;
 use crate::dim::POSITION;
 use crate::graph::Graph;
 use crate::verify::Verified;
-use crate::{Dim, Require, Sizes};
 use frame::{Context, Frame};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ use std::sync::Arc;
 pub struct Options<'a> {
     /// Seed of masks and draws.
     pub seed: u64,
+    /// Which sequence of a batch it is: each has masks of its own.
+    pub sequence: u64,
     /// Whether operands of recurrences are rounded to their element type.
     pub round_recurrences: bool,
     /// Asked between steps; true stops the run.
@@ -41,7 +43,7 @@ pub struct Options<'a> {
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { seed: 0, round_recurrences: true, cancelled: None }
+        Self { seed: 0, sequence: 0, round_recurrences: true, cancelled: None }
     }
 }
 
@@ -72,19 +74,10 @@ pub fn interpret(
 /// # Errors
 /// The first condition that fails, with its message, or a size without a value.
 pub fn check_requires(graph: &Graph, sizes: &Sizes) -> Result<(), EvalError> {
-    let value = |dim: &Dim| dim.eval(sizes).map_err(|error| EvalErrorKind::Size(error).at(None));
     for (require, message) in &graph.requires {
-        let holds = match require {
-            Require::Whole(a) => match a.eval(sizes) {
-                Ok(_) => true,
-                Err(crate::DimError::NotWhole { .. }) => false,
-                Err(error) => return Err(EvalErrorKind::Size(error).at(None)),
-            },
-            Require::Equal(a, b) => value(a)? == value(b)?,
-            Require::AtMost(a, b) => value(a)? <= value(b)?,
-        };
-        if !holds {
-            return Err(EvalErrorKind::Require(message.clone()).at(None));
+        let failed = require.failure(message, sizes).map_err(|error| EvalErrorKind::Size(error).at(None))?;
+        if let Some(failed) = failed {
+            return Err(EvalErrorKind::Require(failed).at(None));
         }
     }
     Ok(())

@@ -118,6 +118,19 @@ impl Rewrite<'_> {
         Ok(extended)
     }
 
+    /// All entries so far: those in front of the piece, then the piece. The state becomes all of them.
+    pub(super) fn kept(
+        &mut self,
+        axis: usize,
+        x: ValueId,
+        origin: Option<Origin>,
+    ) -> Result<ValueId, NotStreamable> {
+        let state = self.state_along(axis, &Dim::position(), "keys", x, origin);
+        let all = self.builder.push(Op::Concat { axis }, &[state, x], origin)?;
+        self.becomes(self.memory_count() - 1, all);
+        Ok(all)
+    }
+
     /// A state of `x`'s type with `size` entries along `axis`.
     fn state_along(
         &mut self,

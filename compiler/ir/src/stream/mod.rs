@@ -11,15 +11,17 @@
 //! | `conv` with J weights | the last J - 1 entries |
 //! | `cumsum` | the sum so far |
 //! | `last` | the last entry so far |
+//! | causal attention | every entry so far of what stands on the side of the keys; such a state grows with the stream |
 //!
 //! Inside a repeat each application remembers for itself: the state has a leading axis. `iota(T)`, `t` and `pos[0..T]` count from the position on.
 //!
 //! What needs later entries or all of them (a backward `rec`, `fft`, `flip`, a reduction or reshape over time, T as a number) is refused, with the reason that [`crate::analyse::time`] gives.
 
-mod memory;
-mod rewrite;
+mod memory; // ops along time over a piece
+mod pairs; // values with two time axes
+mod rewrite; // node by node
 
-use crate::analyse::time::{Reason, time_facts};
+use crate::analyse::time::{Fact, Reason, time_facts};
 use crate::dim::POSITION;
 use crate::graph::{Graph, Input, Origin, Require, Role};
 use crate::op::Op;
@@ -42,7 +44,7 @@ pub struct Streaming {
 pub struct StateInfo {
     /// Name of its input and of its output.
     pub name: String,
-    /// Its type, without time.
+    /// Its type: without time, or with as many entries as came before where it keeps them all.
     pub ty: Type,
     /// Number of its input.
     pub input: usize,
@@ -86,8 +88,14 @@ pub fn stream(graph: &Verified<Graph>, time: &str) -> Result<Streaming, NotStrea
     if let Some(reason) = facts.first_whole() {
         return Err(reason.into());
     }
+    for (_, value) in &graph.outputs {
+        if let Some(pairs) = facts.values.get(value.0 as usize).and_then(Fact::pairs) {
+            let reason = "a result couples each entry with every other".to_owned();
+            return Err(NotStreamable { reason, origin: pairs.origin });
+        }
+    }
     refuse_other_steps(&graph, time)?;
-    let rewritten = Rewrite::new(&graph, &facts.values, time).run(&Role::State)?;
+    let rewritten = Rewrite::new(&graph, &facts.values, time)?.run(&Role::State)?;
     let mut builder = rewritten.builder;
     for (require, message) in &graph.requires {
         builder.require(for_piece(require, message, time)?, message.clone());

@@ -1,11 +1,13 @@
 //! Rewrites one graph or body, node by node, collecting what it remembers.
 
+use super::pairs::keys;
 use super::{NotStreamable, state_input};
 use crate::analyse::time::{Fact, body_inputs, time_facts_with};
 use crate::builder::Builder;
-use crate::graph::{Graph, Node, Origin, Role, ValueId};
+use crate::graph::{Graph, Input, Node, Origin, Role, ValueId};
 use crate::op::{Op, Rec, Repeat};
 use crate::{Dim, Type};
+use std::collections::HashMap;
 
 /// Something remembered: its input is a state, `next` what the state becomes.
 pub(super) struct Memory {
@@ -16,8 +18,12 @@ pub(super) struct Memory {
 }
 
 pub(super) struct Rewrite<'a> {
-    source: &'a Graph,
+    pub(super) source: &'a Graph,
     facts: &'a [Fact],
+    /// The axis of keys of each pair value.
+    keys: Vec<Option<usize>>,
+    /// Values with all of their entries so far, by the old one.
+    pub(super) wide: HashMap<ValueId, ValueId>,
     pub(super) time: &'a str,
     pub(super) builder: Builder,
     /// The new value of each old one.
@@ -34,23 +40,34 @@ pub(super) struct Rewritten {
 }
 
 impl<'a> Rewrite<'a> {
-    pub(super) fn new(source: &'a Graph, facts: &'a [Fact], time: &'a str) -> Self {
-        Self {
+    pub(super) fn new(source: &'a Graph, facts: &'a [Fact], time: &'a str) -> Result<Self, NotStreamable> {
+        Ok(Self {
             source,
             facts,
+            keys: keys(source, facts, time)?,
+            wide: HashMap::new(),
             time,
             builder: Builder::new(source.name.clone()),
             values: vec![ValueId(0); source.values.len()],
             memories: Vec::new(),
             role: Role::Local,
-        }
+        })
     }
 
     /// Rewrites every node; states become inputs of this role, after the graph's own.
     pub(super) fn run(mut self, role: &Role) -> Result<Rewritten, NotStreamable> {
         self.role = role.clone();
-        let inputs: Vec<ValueId> =
-            self.source.inputs.iter().map(|input| self.builder.input(input.clone())).collect();
+        let mut types: Vec<Type> = self.source.inputs.iter().map(|input| input.ty.clone()).collect();
+        for node in &self.source.nodes {
+            if let (Op::Input(number), [value]) = (&node.op, node.results.as_slice())
+                && let Some(ty) = types.get_mut(*number as usize)
+            {
+                self.pair_shape(*value, &mut ty.shape);
+            }
+        }
+        let inputs: Vec<ValueId> = (self.source.inputs.iter().zip(types))
+            .map(|(input, ty)| self.builder.input(Input { ty, ..input.clone() }))
+            .collect();
         for node in &self.source.nodes {
             let operands: Vec<ValueId> = node.operands.iter().map(|value| self.value(*value)).collect();
             let results = if let Op::Input(number) = node.op {
@@ -70,12 +87,17 @@ impl<'a> Rewrite<'a> {
         Ok(Rewritten { builder: self.builder, outputs, memories: self.memories })
     }
 
-    fn value(&self, old: ValueId) -> ValueId {
+    pub(super) fn value(&self, old: ValueId) -> ValueId {
         self.values.get(old.0 as usize).copied().unwrap_or_default()
     }
 
-    fn fact(&self, old: ValueId) -> &Fact {
+    pub(super) fn fact(&self, old: ValueId) -> &Fact {
         self.facts.get(old.0 as usize).unwrap_or(&Fact::Constant)
+    }
+
+    /// The axis of keys of a pair value.
+    pub(super) fn key(&self, old: ValueId) -> Option<usize> {
+        self.keys.get(old.0 as usize).copied().flatten()
     }
 
     /// The time axis of the node's operand of this number.
@@ -91,6 +113,9 @@ impl<'a> Rewrite<'a> {
             }
             (Op::Rec(rec), _) => return self.other_rec(rec, node, operands),
             (Op::Repeat(repeat), _) => return self.repeat(repeat, node, operands),
+            _ if node.operands.iter().chain(&node.results).any(|value| self.key(*value).is_some()) => {
+                self.pair_node(node)?
+            }
             (Op::Iota { len, start }, _) if len.mentions(self.time) => {
                 let start = start + &Dim::position();
                 self.builder.push(Op::Iota { len: len.clone(), start }, &[], node.origin)?
@@ -207,7 +232,7 @@ impl<'a> Rewrite<'a> {
         if let Some(reason) = facts.first_whole() {
             return Err(reason.into());
         }
-        let mut rewritten = Rewrite::new(body, &facts.values, self.time).run(&Role::Local)?;
+        let mut rewritten = Rewrite::new(body, &facts.values, self.time)?.run(&Role::Local)?;
         for (require, message) in &body.requires {
             rewritten.builder.require(super::for_piece(require, message, self.time)?, message.clone());
         }

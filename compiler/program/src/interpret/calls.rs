@@ -1,8 +1,9 @@
 //! Library calls, by their definitions: products in f32 in index order, transforms as sums in f64.
 
 use super::{Run, RunError, memory};
-use crate::program::{BufferRef, Gemm, Panels};
+use crate::program::{BufferRef, Gemm, Keep, Panels, SEED};
 use crate::scalar::Scalar;
+use tensc_ir::random::Stream;
 use tensc_ir::{DType, Dim, FftKind};
 
 impl Run<'_> {
@@ -70,6 +71,29 @@ pub(super) fn gemm(run: &mut Run, gemm: &Gemm) -> Result<(), RunError> {
             for (column, sum) in sums.into_iter().enumerate() {
                 run.put(&gemm.c, to, i * sc[0] + row * sc[1] + column as i64 * sc[2], sum)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// The mask of [`Keep`].
+pub(super) fn keep(run: &mut Run, mask: &Keep) -> Result<(), RunError> {
+    let eval = |dim: &Dim| dim.eval(&run.sizes);
+    let [batch, outer, time, inner] =
+        [eval(&mask.sizes[0])?, eval(&mask.sizes[1])?, eval(&mask.sizes[2])?, eval(&mask.sizes[3])?];
+    let within = mask.within.iter().map(|dim| Ok(eval(dim)?.cast_unsigned()));
+    let within: Vec<u64> = within.collect::<Result<_, RunError>>()?;
+    let (first, to) = (eval(&mask.first)?, eval(&mask.output.offset)?);
+    let seed = run.sizes.get(SEED).copied().unwrap_or(0).cast_unsigned();
+    let mut row = vec![false; usize::try_from(inner).unwrap_or(0)];
+    for n in 0..batch * outer * time {
+        let (t, block, sequence) = (n % time, n / time % outer, n / (outer * time));
+        let stream = Stream::site(seed, sequence.cast_unsigned(), mask.site, &within);
+        stream.kept(mask.keep, ((first + t) * outer * inner + block * inner).cast_unsigned(), &mut row);
+        let span = run.span(&mask.output, to + n * inner, inner)?;
+        let array = run.arrays.get_mut(mask.output.buffer.0 as usize);
+        if let Some(bytes) = array.and_then(|array| array.get_mut(span)) {
+            bytes.iter_mut().zip(&row).for_each(|(byte, kept)| *byte = u8::from(*kept));
         }
     }
     Ok(())

@@ -137,6 +137,7 @@ impl Run<'_> {
                 Step::Call(Call::Fft { kind, input, output, n, batch }) => {
                     calls::fft(self, *kind, input, output, [n, batch])?;
                 }
+                Step::Call(Call::Keep(mask)) => calls::keep(self, mask)?,
                 Step::Loop { variable, count, reverse, body } => {
                     let (name, count): (Arc<str>, i64) = (variable.as_str().into(), count.eval(&self.sizes)?);
                     for turn in 0..count {

@@ -3,7 +3,8 @@
 use super::lines::{Line, Lines, MAX_DEPTH, ParseError};
 use super::parse_kernel;
 use crate::program::{
-    Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, KernelId, Launch, Panels, Program, Step,
+    Buffer, BufferId, BufferKind, BufferRef, Call, CheckSite, Gemm, Keep, KernelId, Launch, Panels, Program,
+    Step,
 };
 use tensc_ir::{Dim, FftKind, Origin, Require};
 
@@ -114,6 +115,7 @@ fn steps(lines: &mut Lines, depth: usize) -> Result<Vec<Step>, ParseError> {
             }
             "launch" => Step::Launch(launch(&mut line)?),
             "gemm" => Step::Call(Call::Gemm(Box::new(gemm(&mut line)?))),
+            "keep" => Step::Call(Call::Keep(Box::new(keep(&mut line)?))),
             "copy" => {
                 let from = in_brackets(&mut line, place)?;
                 line.word_is("to")?;
@@ -157,6 +159,21 @@ fn in_brackets<'t, T>(
 fn named(line: &mut Line, name: &str) -> Result<Dim, ParseError> {
     line.word_is(name)?;
     in_brackets(line, Line::dim)
+}
+
+fn keep(line: &mut Line) -> Result<Keep, ParseError> {
+    let keep = line.real()?;
+    line.word_is("site")?;
+    let site = line.number()?;
+    line.word_is("to")?;
+    let output = in_brackets(line, place)?;
+    line.word_is("within")?;
+    let within = line.list(("(", ")"), Line::dim)?;
+    let first = named(line, "first")?;
+    line.word_is("sizes")?;
+    let sizes = line.list(("(", ")"), Line::dim)?;
+    let Ok(sizes) = sizes.try_into() else { return line.error("expected four sizes") };
+    Ok(Keep { output, keep, site, within, first, sizes })
 }
 
 fn launch(line: &mut Line) -> Result<Launch, ParseError> {

@@ -1,7 +1,7 @@
 //! Programs as text.
 
 use super::print_kernel;
-use crate::program::{Buffer, BufferId, BufferKind, BufferRef, Call, KernelId, Program, Step};
+use crate::program::{Buffer, BufferId, BufferKind, BufferRef, Call, Keep, KernelId, Program, Step};
 use std::fmt;
 use tensc_ir::{Dim, Require};
 
@@ -112,6 +112,14 @@ fn steps(f: &mut fmt::Formatter<'_>, list: &[Step], depth: usize) -> fmt::Result
             }
             Step::Call(Call::Fft { kind, input, output, n, batch }) => {
                 writeln!(f, "{} ({input}) to ({output}) n({n}) batch({batch})", kind.name())?;
+            }
+            Step::Call(Call::Keep(mask)) => {
+                let Keep { output, keep, site, within, first, sizes } = &**mask;
+                let (within, sizes) = (dims(within), dims(sizes));
+                writeln!(
+                    f,
+                    "keep {keep:?} site {site} to ({output}) within({within}) first({first}) sizes({sizes})"
+                )?;
             }
             Step::Loop { variable, count, reverse, body } => {
                 let reverse = if *reverse { " reverse" } else { "" };

@@ -52,6 +52,10 @@ impl<'p> Part<'p> {
                 self.write(output, to)?;
                 self.known([n, batch])
             }
+            Step::Call(Call::Keep(mask)) => {
+                self.write(&mask.output, &[DType::Bool])?;
+                self.known(mask.within.iter().chain(&mask.sizes).chain([&mask.first]))
+            }
             Step::Loop { variable, count, .. } => {
                 self.known([count])?;
                 if self.variables.insert(variable.clone()) {

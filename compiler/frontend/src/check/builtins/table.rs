@@ -5,7 +5,7 @@ use super::super::value::Value;
 use super::{
     Call, complex, contraction, elementwise, frequency, init, losses, making, reductions, sequence, shape,
 };
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::OnceLock;
 
 /// What a built-in is about.
@@ -91,7 +91,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Builtin> {
 
 /// The built-in of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
-    static BY_NAME: OnceLock<HashMap<&'static str, &'static Builtin>> = OnceLock::new();
+    static BY_NAME: OnceLock<FxHashMap<&'static str, &'static Builtin>> = OnceLock::new();
     BY_NAME.get_or_init(|| TABLE.iter().map(|row| (row.name, row)).collect()).get(name).copied()
 }
 

@@ -10,6 +10,9 @@ pub(super) fn rec(rule: &Rule<'_>, rec: &Rec) -> Vec<Fact> {
     if let Some(whole) = rule.whole_operand() {
         return vec![whole; results];
     }
+    if rule.operands.iter().any(|operand| operand.fact.pairs().is_some()) {
+        return vec![super::pairs::coupled(rule.op, rule.origin); results];
+    }
     if rec.length.as_var() == Some(rule.time) {
         return match along_time(rule, rec) {
             Err(whole) => vec![whole; results],
@@ -69,6 +72,7 @@ pub(super) fn repeat(rule: &Rule<'_>, repeat: &Repeat) -> Vec<Fact> {
     let facts: Vec<Fact> = rule.operands.iter().map(|operand| operand.fact.clone()).collect();
     let (_, outputs) = settled(rule.op, &facts, rule.time);
     let shifted = |(n, fact): (usize, &Fact)| match fact.axis() {
+        _ if fact.pairs().is_some() => super::pairs::coupled(rule.op, rule.origin),
         Some(axis) if n >= repeat.carried => fact.at(axis + 1),
         Some(_) | None => fact.clone(),
     };
@@ -84,6 +88,10 @@ fn settled(op: &Op, operands: &[Fact], time: &str) -> (Vec<Fact>, Vec<Fact>) {
     let Some(body) = op.body() else { return (Vec::new(), Vec::new()) };
     let mut back = Vec::new();
     let without = |fact: &Fact, gone: usize| match fact.axis() {
+        None if fact.pairs().is_some() => fact
+            .pairs()
+            .and_then(|pairs| pairs.moved(|axis| axis.checked_sub(usize::from(axis >= gone))))
+            .map_or_else(|| super::pairs::coupled(op, None), |pairs| Fact::Pairs(pairs.into())),
         Some(axis) if axis == gone => Fact::Constant,
         Some(axis) => fact.at(axis - usize::from(axis > gone)),
         None => fact.clone(),

@@ -1,14 +1,18 @@
 //! The rule of each op without a body.
 
+use super::affine::Affine;
+use super::pairs::{Pairs, coupled, time_axes};
 use super::{Fact, along};
 use crate::graph::Origin;
-use crate::op::{Contraction, Op};
-use crate::{Dim, Type};
+use crate::op::{BinaryOp, Constant, Contraction, Op, UnaryOp};
+use crate::{DType, Dim, Type};
+use std::rc::Rc;
 
 /// An operand's fact and type.
 pub(super) struct Operand<'a> {
     pub(super) fact: Fact,
     pub(super) ty: &'a Type,
+    pub(super) affine: Option<Affine>,
 }
 
 /// A node with what its rule looks at.
@@ -39,6 +43,8 @@ impl Rule<'_> {
         match (a, b) {
             (whole @ Fact::Whole(_), _) | (_, whole @ Fact::Whole(_)) => whole,
             (Fact::Constant, other) | (other, Fact::Constant) => other,
+            (Fact::Pairs(a), Fact::Pairs(b)) if a == b => Fact::Pairs(a),
+            (Fact::Pairs(_), _) | (_, Fact::Pairs(_)) => coupled(self.op, self.origin),
             (Fact::End, Fact::End) => Fact::End,
             (Fact::End, _) | (_, Fact::End) => {
                 self.whole("the end of the sequence is used at each of its entries")
@@ -53,7 +59,7 @@ impl Rule<'_> {
                 if a == b {
                     Fact::Causal { axis: a }
                 } else {
-                    self.whole(format!("`{}` couples each entry with every other", self.op.name()))
+                    coupled(self.op, self.origin)
                 }
             }
         }
@@ -71,6 +77,9 @@ impl Rule<'_> {
     pub(super) fn result(&self) -> Fact {
         if let Some(whole) = self.whole_operand() {
             return whole;
+        }
+        if self.operands.iter().any(|operand| operand.fact.pairs().is_some()) {
+            return self.of_pairs();
         }
         let time = self.time;
         match self.op {
@@ -142,9 +151,20 @@ impl Rule<'_> {
         })
     }
 
-    fn elementwise(&self) -> Fact {
+    pub(super) fn elementwise(&self) -> Fact {
         let rank = self.operands.iter().map(|operand| operand.ty.rank()).max().unwrap_or(0);
-        self.merged(self.operands.iter().map(|Operand { fact, ty }| match fact.axis() {
+        let mut axes: Vec<usize> = Vec::new();
+        for Operand { fact, ty, .. } in self.operands {
+            let own = fact.axis().into_iter().chain(fact.pairs().into_iter().flat_map(|pairs| pairs.axes));
+            axes.extend(own.map(|axis| rank - ty.rank() + axis));
+        }
+        axes.sort_unstable();
+        axes.dedup();
+        let end = self.operands.iter().any(|operand| operand.fact == Fact::End);
+        if let ([first, second], false) = (axes.as_slice(), end) {
+            return self.elementwise_pairs([*first, *second]);
+        }
+        self.merged(self.operands.iter().map(|Operand { fact, ty, .. }| match fact.axis() {
             Some(axis) => fact.at(rank - ty.rank() + axis),
             None => fact.clone(),
         }))
@@ -166,24 +186,41 @@ impl Rule<'_> {
         self.merged(self.operands.iter().map(|operand| operand.fact.clone()))
     }
 
-    fn contract(&self, contraction: &Contraction) -> Fact {
-        let labels = [&contraction.left, &contraction.right];
-        let mut facts = Vec::new();
-        for (operand, labels) in self.operands.iter().zip(labels) {
-            let Some(label) = operand.fact.axis().and_then(|axis| labels.get(axis)) else {
-                facts.push(operand.fact.clone());
-                continue;
-            };
-            match contraction.result.iter().position(|other| other == label) {
-                Some(axis) => facts.push(operand.fact.at(axis)),
-                None => return self.whole(format!("a product sums over {}", self.time)),
+    pub(super) fn contract(&self, contraction: &Contraction) -> Fact {
+        let [left, right] = self.operands else { return Fact::Constant };
+        let labels = |operand: &Operand<'_>, labels: &[u8]| -> Vec<u8> {
+            let pairs = operand.fact.pairs().into_iter().flat_map(|pairs| pairs.axes);
+            operand
+                .fact
+                .axis()
+                .into_iter()
+                .chain(pairs)
+                .filter_map(|axis| labels.get(axis).copied())
+                .collect()
+        };
+        let labels = [labels(left, &contraction.left), labels(right, &contraction.right)];
+        let place = |label: &u8| contraction.result.iter().position(|other| other == label);
+        match &labels {
+            [a, b] if a.len() < 2 && b.len() < 2 && (a == b || a.is_empty() || b.is_empty()) => {
+                let mut facts = Vec::new();
+                for (operand, own) in self.operands.iter().zip(&labels) {
+                    match own.first().map(place) {
+                        None => facts.push(operand.fact.clone()),
+                        Some(Some(axis)) => facts.push(operand.fact.at(axis)),
+                        Some(None) => return self.whole(format!("a product sums over {}", self.time)),
+                    }
+                }
+                self.merged(facts)
             }
+            _ if self.operands.iter().any(|operand| operand.fact == Fact::End) => {
+                self.whole("the end of the sequence is used at each of its entries")
+            }
+            _ => self.contract_pairs(contraction, &labels),
         }
-        self.merged(facts)
     }
 
     fn reshape(&self, shape: &[Dim]) -> Fact {
-        let Some(Operand { fact, ty }) = self.operands.first() else { return Fact::Constant };
+        let Some(Operand { fact, ty, .. }) = self.operands.first() else { return Fact::Constant };
         let Some(axis) = fact.axis() else {
             return if self.mention(&shape.iter().collect::<Vec<_>>()) {
                 self.whole(format!("`reshape` to a size that depends on {}", self.time))
@@ -206,6 +243,14 @@ impl Rule<'_> {
             Some(axis) => fact.at(axes.get(axis).copied().unwrap_or(axis)),
             None => fact,
         };
+        if let [first, second] = time_axes(shape, self.time)[..]
+            && shape.iter().filter(|dim| dim.mentions(self.time)).count() == 2
+            && moved != Fact::End
+        {
+            let number = self.operands.first().and_then(|operand| operand.affine.as_ref()?.as_number());
+            let pairs = Pairs { axes: [first, second], later: [number; 2], origin: self.origin };
+            return Fact::Pairs(Rc::new(pairs));
+        }
         let made = self.made(shape);
         if moved.axis().is_some() && moved.axis() == made.axis() { moved } else { self.merge(made, moved) }
     }
@@ -220,11 +265,104 @@ impl Rule<'_> {
         if start.mentions(time) {
             return self.whole(format!("{time} is used as a position"));
         }
-        match along(std::slice::from_ref(len), time) {
-            Some(Fact::Constant) => fact,
+        match (along(std::slice::from_ref(len), time), &fact) {
+            (Some(Fact::Constant), _) => fact,
             // `pos[0..T]`: the entries of a table at the positions of the sequence.
-            Some(Fact::Pointwise { .. }) if fact == Fact::Constant => Fact::Pointwise { axis },
-            Some(_) | None => self.whole(format!("a slice whose length depends on {time}")),
+            (Some(Fact::Pointwise { .. }), Fact::Constant) => Fact::Pointwise { axis },
+            // `bias[0..T, 0..T]`: at each pair of positions.
+            (Some(Fact::Pointwise { .. }), Fact::Pointwise { axis: first }) => {
+                let axes = [axis.min(*first), axis.max(*first)];
+                Fact::Pairs(Rc::new(Pairs { axes, later: [None, None], origin: self.origin }))
+            }
+            _ => self.whole(format!("a slice whose length depends on {time}")),
+        }
+    }
+
+    /// Whether it is a number plus multiples of positions.
+    pub(super) fn affine(&self) -> Option<Affine> {
+        let only = || self.operands.first().and_then(|operand| operand.affine.as_ref());
+        match self.op {
+            Op::Const(constant) => match constant {
+                Constant::Float(_, x) => (!x.is_nan()).then_some(Affine::number(*x)),
+                #[expect(clippy::cast_precision_loss, reason = "elements have 32 bits")]
+                Constant::Int(_, n) => Some(Affine::number(*n as f64)),
+                Constant::Bool(truth) => Some(Affine::number(f64::from(u8::from(*truth)))),
+                Constant::Complex(..) => None,
+            },
+            #[expect(clippy::cast_precision_loss, reason = "a position has 32 bits")]
+            Op::Iota { len, start } if len.as_var() == Some(self.time) => {
+                Some(Affine::position(0, start.as_constant()? as f64))
+            }
+            Op::Unary(UnaryOp::Neg) => only()?.scaled(-1.0),
+            Op::Unary(UnaryOp::Detach) => only().cloned(),
+            Op::Cast(to)
+                if *to != DType::Bool && (to.is_float() || !self.operands.first()?.ty.dtype.is_float()) =>
+            {
+                only().cloned()
+            }
+            Op::Broadcast { axes, .. } => only()?.moved(|axis| axes.get(axis).copied()),
+            Op::Transpose { perm } => only()?.moved(|axis| perm.iter().position(|from| *from == axis)),
+            Op::Reshape { shape } => {
+                let from = time_axes(&self.operands.first()?.ty.shape, self.time);
+                let to = time_axes(shape, self.time);
+                let same = from.len() == to.len();
+                let place = |axis| to.get(from.iter().position(|own| *own == axis)?).copied();
+                only()?.moved(|axis| if same { place(axis) } else { None })
+            }
+            Op::Binary(op) => {
+                let [a, b] = self.operands else { return None };
+                let rank = a.ty.rank().max(b.ty.rank());
+                let moved = |operand: &Operand<'_>| {
+                    operand.affine.as_ref()?.moved(|axis| Some(axis + rank - operand.ty.rank()))
+                };
+                let (a, b) = (moved(a)?, moved(b)?);
+                match op {
+                    BinaryOp::Add => Some(a.plus(&b)),
+                    BinaryOp::Sub => Some(a.plus(&b.scaled(-1.0)?)),
+                    BinaryOp::Mul => match (a.as_number(), b.as_number()) {
+                        (Some(number), _) => b.scaled(number),
+                        (None, Some(number)) => a.scaled(number),
+                        (None, None) => None,
+                    },
+                    BinaryOp::Div
+                    | BinaryOp::Rem
+                    | BinaryOp::Pow
+                    | BinaryOp::Max
+                    | BinaryOp::Min
+                    | BinaryOp::Eq
+                    | BinaryOp::Ne
+                    | BinaryOp::Lt
+                    | BinaryOp::Le
+                    | BinaryOp::Gt
+                    | BinaryOp::Ge
+                    | BinaryOp::And
+                    | BinaryOp::Or
+                    | BinaryOp::Complex
+                    | BinaryOp::Polar => None,
+                }
+            }
+            Op::Input(_)
+            | Op::DimValue(_)
+            | Op::Iota { .. }
+            | Op::Keep { .. }
+            | Op::Draw { .. }
+            | Op::Unary(_)
+            | Op::Select
+            | Op::Cast(_)
+            | Op::Reduce { .. }
+            | Op::Cumsum { .. }
+            | Op::Contract(_)
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Flip { .. }
+            | Op::Gather { .. }
+            | Op::Shift { .. }
+            | Op::Conv { .. }
+            | Op::Fft { .. }
+            | Op::Last { .. }
+            | Op::Rec(_)
+            | Op::Repeat(_) => None,
         }
     }
 
