@@ -77,8 +77,8 @@ fn measure(name: &str, args: &BenchArgs, checked: &Checked, context: &Context) -
     let bound = random(&chosen, hint, common.seed)?;
     let weights = weights(&chosen.elaborated, &common, &checked.sources, context)?;
     let start = Instant::now();
-    let optimized = optimized(&chosen.graph, &common, false, context)?;
-    let scheduled = scheduled(&chosen, &optimized.graph, &checked.sources, context)?;
+    let optimized = optimized(&chosen, &common, false, context)?;
+    let scheduled = scheduled(optimized.at_hint()?, optimized.time.as_deref(), &checked.sources, context)?;
     let kernels = scheduled.program.kernels.len();
     let mut session = cpu(scheduled, &weights, &common, Some(&checked.sources), context)?;
     let compile = start.elapsed();
@@ -97,8 +97,8 @@ fn measure(name: &str, args: &BenchArgs, checked: &Checked, context: &Context) -
         progress.set((turn + 1) as f64 / (args.repeat + 1) as f64);
     }
     times.sort_unstable();
-    let costs = optimized.report.units.iter().map(|unit| (unit.after, unit.times as f64));
-    let sum = |of: fn(tensc_optimize::Cost) -> f64| costs.clone().map(|(cost, times)| of(cost) * times).sum();
+    // The entry comes last, and holds what it repeats.
+    let cost = optimized.report.units.last().map(|unit| unit.after).unwrap_or_default();
     let length = time_size(&chosen.elaborated).and_then(|time| bound.sizes.get(time.as_str()).copied());
     let length = length.and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
     Ok(Row {
@@ -106,9 +106,9 @@ fn measure(name: &str, args: &BenchArgs, checked: &Checked, context: &Context) -
         median: times.get(times.len() / 2).copied().unwrap_or_default(),
         min: times.first().copied().unwrap_or_default(),
         compile,
-        flops: sum(|cost| cost.flops),
-        bytes: sum(|cost| cost.bytes),
-        roofline: sum(|cost| cost.seconds),
+        flops: cost.flops,
+        bytes: cost.bytes,
+        roofline: cost.seconds,
         kernels,
         entries: batch * length,
     })

@@ -16,8 +16,11 @@
 //!
 //! What needs later entries or all of them (a backward `rec`, `fft`, `flip`, a reduction or reshape over time, T as a number) is refused, with the reason that [`crate::analyse::time`] gives.
 
+mod accumulate;
 mod memory;
 mod rewrite;
+
+pub use accumulate::accumulate;
 
 use crate::analyse::time::{Reason, time_facts};
 use crate::dim::POSITION;
