@@ -98,10 +98,12 @@ fn read_form(text: &str) -> Result<(String, Form)> {
 }
 
 /// Refuses a form that no recurrence of its class has.
-pub(crate) fn forms_taken(graph: &Graph, forms: &[(String, Form)]) -> Result<()> {
+pub(crate) fn forms_taken(variants: &[Graph], forms: &[(String, Form)]) -> Result<()> {
     for (class, form) in forms {
         let mut reasons = Vec::new();
-        form_of_class(graph, class, *form, &mut reasons);
+        for graph in variants {
+            form_of_class(graph, class, *form, &mut reasons);
+        }
         let option = format!("--form {class}={form}");
         match reasons.as_slice() {
             [] => return Err(Failure::user(format!("`{option}` finds no recurrence of this class"))),

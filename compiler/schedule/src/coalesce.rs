@@ -127,6 +127,7 @@ fn places(step: &Step, visit: &mut dyn FnMut(&BufferRef)) {
         Step::Launch(launch) => launch.arguments.iter().for_each(visit),
         Step::Call(Call::Gemm(gemm)) => [&gemm.a, &gemm.b, &gemm.c].into_iter().for_each(visit),
         Step::Call(Call::Fft { input, output, .. }) => [input, output].into_iter().for_each(visit),
+        Step::Call(Call::Keep(mask)) => visit(&mask.output),
         Step::Loop { body, .. } => body.iter().for_each(|step| places(step, visit)),
         Step::Copy { from, to, .. } => [from, to].into_iter().for_each(visit),
     }
@@ -140,6 +141,7 @@ fn places_mut(step: &mut Step, visit: &mut dyn FnMut(&mut BufferRef)) {
             [&mut gemm.a, &mut gemm.b, &mut gemm.c].into_iter().for_each(visit);
         }
         Step::Call(Call::Fft { input, output, .. }) => [input, output].into_iter().for_each(visit),
+        Step::Call(Call::Keep(mask)) => visit(&mut mask.output),
         Step::Loop { body, .. } => body.iter_mut().for_each(|step| places_mut(step, visit)),
         Step::Copy { from, to, .. } => [from, to].into_iter().for_each(visit),
     }

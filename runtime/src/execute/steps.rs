@@ -141,6 +141,13 @@ impl Machine<'_> {
                 (format!("{} {n}", kind.name()), 5.0 * batch * n * n.max(2.0).log2(), 16.0 * batch * n)
             }
             Planned::Copy { bytes, .. } => ("copy".to_owned(), 0.0, 2.0 * bytes.at(slots)? as f64),
+            Planned::Keep(mask) => {
+                let mut entries = 1.0;
+                for size in &mask.sizes {
+                    entries *= size.at(slots)? as f64;
+                }
+                ("dropout mask".to_owned(), 0.0, entries)
+            }
             Planned::Loop { .. } => return Ok(()),
         };
         profile.add(name, time, flops, bytes);
