@@ -1,6 +1,6 @@
 //! What a bundle holds: for each function the graph that it means, the program that runs, and what its inputs and results are; the weights on request.
 //!
-//! Sections: `NAME.graph` (for `--device reference` and `--verify`), `NAME.program`, `init` (initial weights by seed), `weights` (a `.safetensors` file).
+//! Sections: `NAME.graph` (for `--device reference` and `--verify`), `NAME.program` with `NAME.program.1`, .. for further variants, `init` (initial weights by seed), `weights` (a `.safetensors` file).
 
 use crate::Context;
 use crate::cli::Common;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tensc_frontend::check::{ArgumentInfo, Elaborated, ParamInfo, ResultInfo};
 use tensc_ir::{DType, Type, parse_dim, parse_graph};
+use tensc_optimize::{NoSelector, Selector};
 use tensc_program::{parse_program, verify as verify_program};
 use tensc_runtime::Weights;
 use tensc_runtime::file::bundle as file;
@@ -37,6 +38,9 @@ struct Function {
     results: Vec<Array>,
     /// The size along which it runs in pieces.
     time: Option<String>,
+    /// Which of its programs a call runs; one program where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variants: Option<String>,
 }
 
 /// A name with a type, in text.
@@ -74,18 +78,21 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
     for name in names {
         let options = Common { function: Some(name.clone()), ..common.clone() };
         let chosen = choose(checked, &options, &[])?;
-        let optimized = optimized(&chosen.graph, &options, false, context)?;
-        let scheduled = scheduled(&chosen, &optimized.graph, &options, &checked.sources, context)?;
+        let optimized = optimized(&chosen, &options, false, context)?;
         let arguments = chosen.elaborated.arguments.iter();
         let results = chosen.elaborated.results.iter();
         let function = Function {
             arguments: arguments.map(|one| Array::new(&one.name, &one.ty)).collect(),
             results: results.map(|one| Array::new(&one.name, &one.ty)).collect(),
-            time: scheduled.time.clone(),
+            time: optimized.time.clone(),
+            variants: (optimized.variants.len() > 1).then(|| optimized.selector.to_string()),
         };
         functions.insert(name.clone(), function);
         sections.insert(format!("{name}.graph"), chosen.graph.to_string().into_bytes());
-        sections.insert(format!("{name}.program"), scheduled.program.to_string().into_bytes());
+        for (n, graph) in optimized.variants.iter().enumerate() {
+            let scheduled = scheduled(graph, optimized.time.as_deref(), &options, &checked.sources, context)?;
+            sections.insert(program_section(&name, n), scheduled.program.to_string().into_bytes());
+        }
         model.get_or_insert(chosen.elaborated);
     }
     let model = model.ok_or_else(|| Failure::user("the file has no function to compile"))?;
@@ -124,10 +131,17 @@ pub(crate) fn functions(checked: &Checked, common: &Common) -> Vec<String> {
     checked.program.functions(owner.as_deref()).into_iter().map(str::to_owned).collect()
 }
 
+fn program_section(name: &str, variant: usize) -> String {
+    if variant == 0 { format!("{name}.program") } else { format!("{name}.program.{variant}") }
+}
+
 /// A function out of a bundle, as `choose` and `scheduled` would give it.
 pub(crate) struct Loaded {
     pub(crate) chosen: Chosen,
-    pub(crate) scheduled: Scheduled,
+    /// A program for each variant.
+    pub(crate) programs: Vec<Scheduled>,
+    /// Which one a call runs.
+    pub(crate) selector: Selector,
     /// Weights that are in it.
     pub(crate) inside: Option<Weights>,
 }
@@ -152,9 +166,21 @@ pub(crate) fn read(path: &Path, common: &Common) -> Result<Loaded> {
     };
     let graph = parse_graph(text(&format!("{name}.graph"))?).map_err(|error| damaged(&error.to_string()))?;
     let init = parse_graph(text("init")?).map_err(|error| damaged(&error.to_string()))?;
-    let program =
-        parse_program(text(&format!("{name}.program"))?).map_err(|error| damaged(&error.to_string()))?;
-    let program = verify_program(program).map_err(|error| damaged(&error.to_string()))?;
+    let selector: Selector = match &function.variants {
+        Some(text) => text.parse().map_err(|error: NoSelector| damaged(&error.to_string()))?,
+        None => Selector::always(0),
+    };
+    let variants = selector.variants();
+    if variants.iter().enumerate().any(|(n, variant)| n != *variant) {
+        return Err(damaged("its variants are not numbered in order"));
+    }
+    let program = |n: usize| -> Result<Scheduled> {
+        let program =
+            parse_program(text(&program_section(name, n))?).map_err(|error| damaged(&error.to_string()))?;
+        let program = verify_program(program).map_err(|error| damaged(&error.to_string()))?;
+        Ok(Scheduled { strides: Vec::new(), program, time: function.time.clone() })
+    };
+    let programs = variants.into_iter().map(program).collect::<Result<_>>()?;
     let types = |arrays: &[Array]| -> Result<Vec<(String, Type)>> {
         let each = arrays.iter().map(|array| {
             let ty = array.ty().ok_or_else(|| damaged("a type in its manifest cannot be read"))?;
@@ -188,11 +214,11 @@ pub(crate) fn read(path: &Path, common: &Common) -> Result<Loaded> {
         }
         None => None,
     };
-    let time = function.time.clone();
     let graph = verified(graph, "compile")?;
     Ok(Loaded {
         chosen: Chosen { elaborated, graph: std::sync::Arc::new(graph) },
-        scheduled: Scheduled { strides: Vec::new(), program, time },
+        programs,
+        selector,
         inside,
     })
 }

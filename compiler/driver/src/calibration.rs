@@ -144,8 +144,8 @@ fn products(threads: usize, context: &Context) -> Result<f64> {
         Common { threads: Some(threads), function: Some(DEFAULT_FUNCTION.to_owned()), ..Common::default() };
     let chosen = choose(&checked, &common, &[])?;
     let weights = initial(&chosen.elaborated.init, 0, &checked.sources, context)?;
-    let optimized = optimized(&chosen.graph, &common, false, context)?;
-    let scheduled = scheduled(&chosen, &optimized.graph, &common, &checked.sources, context)?;
+    let optimized = optimized(&chosen, &common, false, context)?;
+    let scheduled = scheduled(optimized.at_hint()?, optimized.time.as_deref(), &common, &checked.sources, context)?;
     let mut session = cpu(scheduled, &weights, &common, Some(&checked.sources), context)?;
     let x = Tensor::zeros(DType::F32, vec![1, ROWS, 1024], "rows")
         .map_err(|error| Failure::machine(error.to_string()))?;

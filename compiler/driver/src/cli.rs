@@ -100,7 +100,8 @@ batch axis more; results follow. With no --output a summary of each result is pr
 Examples:
   tensc explain examples/ten.seq --preset small
   tensc explain model.seq --hint B=1,T=1
-  tensc explain model.seq --without-rule resonance-into-projection")]
+  tensc explain model.seq --without-rule resonance-into-projection
+  tensc explain examples/ten.seq --preset small --html ten.html")]
     Explain(ExplainArgs),
 
     /// Time the entry points of a model
@@ -323,6 +324,9 @@ pub struct RunArgs {
 pub struct ExplainArgs {
     /// The file to explain
     pub file: PathBuf,
+    /// Also write a page with pictures of the graph before and after, and of the roofline
+    #[arg(long, value_name = "PAGE.html")]
+    pub html: Option<PathBuf>,
     /// Options of the model.
     #[command(flatten)]
     pub common: Common,

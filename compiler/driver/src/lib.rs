@@ -14,10 +14,10 @@ mod calibration; // what this machine can do, measured
 mod machine; // optimised, scheduled, compiled: something that runs
 mod model; // the chosen function as a graph, with weights
 mod options; // the common options, understood
-mod outputs;
+mod outputs; // where results go
 mod random_range; // what random whole numbers may be
 mod source; // a file and what it uses, checked
-mod streamed; // `--stream` // where results go
+mod streamed; // `--stream`
 
 mod commands; // one file each
 

@@ -8,19 +8,39 @@ use crate::options;
 use std::sync::Arc;
 use tensc_cpu::{CpuOptions, CpuProgram, compile};
 use tensc_frontend::SourceMap;
-use tensc_ir::{DType, Graph, Node, Op, Streaming, Verified, stream};
-use tensc_optimize::{OptimizeError, Options as OptimizeOptions, Report, Target, optimize};
+use tensc_ir::{DType, Graph, Node, Op, Streaming, Verified, accumulate, stream};
+use tensc_optimize::{OptimizeError, Options as OptimizeOptions, Report, Selector, Target, optimize};
 use tensc_program::{Code, Program, Verified as VerifiedProgram, verify as verify_program};
 use tensc_runtime::{Call, ExecError, Outcome, Pool, Reference, Session, Strict, Weights};
 use tensc_schedule::{Options as ScheduleOptions, schedule};
 
 /// What the optimiser made of a function.
 pub(crate) struct Optimized {
-    pub(crate) graph: Verified<Graph>,
+    /// Equal graphs, of which a call runs one.
+    pub(crate) variants: Vec<Verified<Graph>>,
+    /// Which one.
+    pub(crate) selector: Selector,
+    /// What was done.
     pub(crate) report: Report,
+    /// The size along which calls are cut; none for a function that needs whole sequences at once.
+    pub(crate) time: Option<String>,
 }
 
-/// A function as kernels and launches.
+impl Optimized {
+    /// The variant that calls of this batch and length run.
+    pub(crate) fn variant(&self, batch: i64, length: i64) -> Result<&Verified<Graph>> {
+        let number = self.selector.pick(batch, length);
+        let variant = self.variants.get(number);
+        variant.ok_or_else(|| Failure::machine(format!("internal error: there is no variant {number}")))
+    }
+
+    /// The variant that calls of the hint's batch and length run.
+    pub(crate) fn at_hint(&self) -> Result<&Verified<Graph>> {
+        self.variant(self.report.hint.batch, self.report.hint.time)
+    }
+}
+
+/// A variant as kernels and launches.
 pub(crate) struct Scheduled {
     /// By check of the program: entries of its index array per entry of the stream.
     pub(crate) strides: Vec<i64>,
@@ -29,9 +49,38 @@ pub(crate) struct Scheduled {
     pub(crate) time: Option<String>,
 }
 
-/// Runs the optimiser.
+/// Makes memory explicit where the function can run in pieces, so that all variants carry the same state, and optimises.
 pub(crate) fn optimized(
+    chosen: &Chosen,
+    common: &Common,
+    attribute: bool,
+    context: &Context,
+) -> Result<Optimized> {
+    let in_pieces = match time_size(&chosen.elaborated) {
+        Some(time) => in_pieces(&chosen.graph, &time)?.map(|graph| (graph, time)),
+        None => None,
+    };
+    match in_pieces {
+        Some((graph, time)) => optimized_graph(&graph, Some(time), common, attribute, context),
+        None => optimized_graph(&chosen.graph, None, common, attribute, context),
+    }
+}
+
+/// The graph over a piece of its sequence. Sums over time, which a user's stream does not have, are carried too: then a loss needs memory for a piece.
+fn in_pieces(graph: &Verified<Graph>, time: &str) -> Result<Option<Verified<Graph>>> {
+    if let Ok(Streaming { graph, .. }) = stream(graph, time) {
+        return verified(graph, "stream").map(Some);
+    }
+    let Ok(accumulated) = accumulate(graph, time) else { return Ok(None) };
+    match stream(&verified(accumulated, "stream")?, time) {
+        Ok(Streaming { graph, .. }) => verified(graph, "stream").map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
+fn optimized_graph(
     graph: &Verified<Graph>,
+    time: Option<String>,
     common: &Common,
     attribute: bool,
     context: &Context,
@@ -48,35 +97,32 @@ pub(crate) fn optimized(
         forms: options::forms(common)?,
         attribute,
     };
-    let (graph, report) = optimize(graph, &options).map_err(|error| match error {
+    let result = optimize(graph, &options).map_err(|error| match error {
         OptimizeError::UnknownRule { .. } => Failure::user(error.to_string()),
         OptimizeError::Unsound { .. } | OptimizeError::Rules(_) | OptimizeError::Type(_) => {
             Failure::machine(format!("internal error: {error}"))
         }
     })?;
-    options::forms_taken(&graph, &options::forms(common)?)?;
-    Ok(Optimized { graph: verified(graph, "optimize")?, report })
+    for graph in &result.variants {
+        options::forms_taken(graph, &options::forms(common)?)?;
+    }
+    let variants =
+        result.variants.into_iter().map(|graph| verified(graph, "optimize")).collect::<Result<_>>()?;
+    Ok(Optimized { variants, selector: result.selector, report: result.report, time })
 }
 
-/// Makes memory explicit where the function can run in pieces, and schedules.
+/// Schedules a variant.
 pub(crate) fn scheduled(
-    chosen: &Chosen,
     graph: &Verified<Graph>,
+    time: Option<&str>,
     common: &Common,
     sources: &SourceMap,
     context: &Context,
 ) -> Result<Scheduled> {
     let _progress = context.console.progress("schedule");
-    let streamed = time_size(&chosen.elaborated)
-        .and_then(|time| stream(graph, &time).ok().map(|streaming| (time, streaming)));
-    let (time, streamed) = match streamed {
-        Some((time, Streaming { graph, .. })) => (Some(time), Some(verified(graph, "stream")?)),
-        None => (None, None),
-    };
-    let graph = streamed.as_ref().unwrap_or(graph);
     let program = program_of(graph, common, sources)?;
-    let strides = time.as_deref().map_or_else(Vec::new, |time| check_strides(&program, graph, time));
-    Ok(Scheduled { strides, program, time })
+    let strides = time.map_or_else(Vec::new, |time| check_strides(&program, graph, time));
+    Ok(Scheduled { strides, program, time: time.map(str::to_owned) })
 }
 
 /// For each check, how many entries the index array of its gather has per entry in time; 0 where that is not known.
@@ -208,9 +254,8 @@ pub(crate) fn cpu_of_graph(
     sources: &SourceMap,
     context: &Context,
 ) -> Result<Session> {
-    let optimized = optimized(graph, common, false, context)?;
-    let program = program_of(&optimized.graph, common, sources)?;
-    let scheduled = Scheduled { strides: Vec::new(), program, time: None };
+    let optimized = optimized_graph(graph, None, common, false, context)?;
+    let scheduled = scheduled(optimized.at_hint()?, None, common, sources, context)?;
     cpu(scheduled, weights, common, Some(sources), context)
 }
 

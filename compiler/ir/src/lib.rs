@@ -60,7 +60,7 @@ pub use op::{
     UnaryOp,
 };
 pub use prune::prune;
-pub use stream::{NotStreamable, StateInfo, Streaming, stream};
+pub use stream::{NotStreamable, StateInfo, Streaming, accumulate, stream};
 pub use text::{ParseError, parse_dim, parse_graph};
 pub use types::Type;
 pub use verify::{Verified, VerifyError, VerifyErrorKind, verify};

@@ -532,3 +532,29 @@ fn random_graphs_that_stream_give_the_whole() {
     }
     assert!(streamed > 300 && states > 100, "{streamed} graphs streamed, {states} with states");
 }
+
+/// A loss-like sum over entries of a sum over channels.
+#[test]
+fn sums_over_time_are_carried_once_they_are_accumulated() {
+    let text = r#"graph total {
+  input 0 x : f32[T, 3] argument
+  v0 = input 0 : f32[T, 3]
+  v1 = reduce sum axes [0, 1] v0 : f32
+  v2 = reduce sum axes [0] v0 : f32[3]
+  v3 = mul v2, v1 : f32[3]
+  output total = v1
+  output scaled = v3
+}"#;
+    let written = verify(tensc_ir::parse_graph(text).unwrap()).unwrap();
+    assert!(stream(&written, "T").is_err());
+    let accumulated = verify(tensc_ir::accumulate(&written, "T").unwrap()).unwrap();
+    for length in [0, 1, 5] {
+        let at = sizes(&[("T", length)]);
+        let inputs = vec![Numbers(3).of(&written.inputs[0].ty, &at)];
+        for (actual, expected) in run(&accumulated, &inputs, &at).iter().zip(&run(&written, &inputs, &at)) {
+            assert!(difference(actual, expected) <= 1e-12, "{length}");
+        }
+    }
+    // What a piece leaves is the sum so far, so the last piece's result is the whole's.
+    splits_anywhere(&accumulated);
+}

@@ -3,16 +3,14 @@
 use crate::facts::{Facts, Graph, Known, projection};
 use crate::language::{Head, Term};
 use egg::Id;
-use std::collections::BTreeMap;
-use tensc_ir::{self as ir, Op, Origin, Role, ValueId};
+use std::collections::{BTreeMap, BTreeSet};
+use tensc_ir::{self as ir, Op, Role, ValueId};
 
 /// A unit as an e-graph, with the classes of its values.
 pub(crate) struct Encoded {
     pub(crate) egraph: Graph,
     /// Class of each value of the graph.
     pub(crate) classes: BTreeMap<ValueId, Id>,
-    /// Where each class of the original graph comes from.
-    pub(crate) origins: BTreeMap<Id, Origin>,
 }
 
 /// What is known of a graph's input by its role; `Local` ones are told by the enclosing graph.
@@ -67,24 +65,25 @@ pub(crate) fn encode(graph: &ir::Graph, known: &[Known]) -> Encoded {
     let inputs = graph.inputs.iter().cloned().zip(known.iter().copied()).collect();
     let mut egraph = Graph::new(Facts::new(inputs));
     let mut classes = BTreeMap::new();
-    let mut origins = BTreeMap::new();
+    let operands = graph.nodes.iter().flat_map(|node| &node.operands);
+    let used: BTreeSet<&ValueId> = operands.chain(graph.outputs.iter().map(|(_, value)| value)).collect();
     for node in &graph.nodes {
         let children = node.operands.iter().filter_map(|value| classes.get(value).copied()).collect();
         let class = add(&mut egraph, &node.op, children);
-        if let Some(origin) = node.origin {
-            origins.entry(class).or_insert(origin);
-        }
+        let origin = egraph[class].data.origin.or(node.origin);
+        egraph[class].data.origin = origin;
         match node.results.as_slice() {
             [only] => {
                 classes.insert(*only, class);
             }
             several => {
-                for (n, value) in (0..).zip(several) {
+                // Results that nobody reads are no terms: rules may ask what is read.
+                for (n, value) in (0..).zip(several).filter(|(_, value)| used.contains(value)) {
                     classes.insert(*value, egraph.add(Term::new(Head::Get(n), vec![class])));
                 }
             }
         }
     }
     egraph.rebuild();
-    Encoded { egraph, classes, origins }
+    Encoded { egraph, classes }
 }

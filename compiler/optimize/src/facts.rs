@@ -4,7 +4,7 @@
 use crate::language::{Head, OpId, Term};
 use egg::{Analysis, DidMerge, EGraph, Id};
 use tensc_ir::infer::infer;
-use tensc_ir::{Constant, Contraction, Input, Op, Type};
+use tensc_ir::{Constant, Contraction, Input, Op, Origin, Type};
 
 /// The e-graph of a unit.
 pub(crate) type Graph = EGraph<Term, Facts>;
@@ -38,6 +38,8 @@ pub(crate) struct Data {
     pub(crate) known: Known,
     /// The value, for real and whole constants.
     pub(crate) constant: Option<f64>,
+    /// Where in the source the first of its terms comes from. No fact: equal terms may come from several places.
+    pub(crate) origin: Option<Origin>,
 }
 
 impl Data {
@@ -64,6 +66,12 @@ impl Facts {
         OpId(u32::try_from(position).unwrap_or(u32::MAX))
     }
 
+    /// The handle of an op, if it has one.
+    pub(crate) fn number(&self, op: &Op) -> Option<OpId> {
+        let position = self.ops.iter().position(|known| known == op)?;
+        u32::try_from(position).ok().map(OpId)
+    }
+
     /// The op of a handle.
     pub(crate) fn op(&self, id: OpId) -> Option<&Op> {
         self.ops.get(id.0 as usize)
@@ -80,6 +88,11 @@ impl Facts {
             Head::Op(id) => self.op(id)?.clone(),
             Head::Get(_) => return None,
         })
+    }
+
+    /// The name of an input.
+    pub(crate) fn input_name(&self, n: u32) -> &str {
+        self.input(n).map_or("", |(input, _)| &input.name)
     }
 
     fn input(&self, n: u32) -> Option<&(Input, Known)> {
@@ -107,7 +120,7 @@ fn data(graph: &Graph, term: &Term) -> Option<Data> {
     });
     if let Head::Get(n) = term.head {
         let types = vec![children.first()?.types.get(n as usize)?.clone()];
-        return Some(Data { types, known, constant: None });
+        return Some(Data { types, known, constant: None, origin: None });
     }
     let mut types = Vec::with_capacity(children.len());
     for child in &children {
@@ -116,7 +129,7 @@ fn data(graph: &Graph, term: &Term) -> Option<Data> {
     let op = facts.head_op(term.head, types.first().map_or(0, Type::rank))?;
     if let Op::Input(n) = op {
         let (input, known) = facts.input(n)?;
-        return Some(Data { types: vec![input.ty.clone()], known: *known, constant: None });
+        return Some(Data { types: vec![input.ty.clone()], known: *known, constant: None, origin: None });
     }
     let constant = match op {
         Op::Const(Constant::Float(_, value)) => Some(value),
@@ -125,11 +138,15 @@ fn data(graph: &Graph, term: &Term) -> Option<Data> {
         Op::Cast(_) => children.first().and_then(|child| child.constant),
         _ => None,
     };
-    // A mask differs from sequence to sequence, though it has no operand.
-    let known =
-        if matches!(op, Op::Keep { .. }) { Known { weights_only: false, varies: true } } else { known };
+    // A mask differs from sequence to sequence, though it has no operand; what depends on run-time sizes is not known before a call.
+    let sized = op.dims().iter().any(|dim| dim.as_fraction().is_none());
+    let known = match op {
+        Op::Keep { .. } => Known { weights_only: false, varies: true },
+        _ if sized => Known { weights_only: false, ..known },
+        _ => known,
+    };
     let types = infer(&op, &types).ok()?;
-    Some(Data { types, known, constant })
+    Some(Data { types, known, constant, origin: None })
 }
 
 impl Analysis<Term> for Facts {
@@ -141,7 +158,12 @@ impl Analysis<Term> for Facts {
             let children: Vec<String> =
                 term.children.iter().map(|id| format!("{:?}", graph[*id].data.types)).collect();
             graph.analysis.conflicts.push(format!("`{term}` of {} has no type", children.join(" and ")));
-            Data { types: Vec::new(), known: Known { weights_only: false, varies: true }, constant: None }
+            Data {
+                types: Vec::new(),
+                known: Known { weights_only: false, varies: true },
+                constant: None,
+                origin: None,
+            }
         })
     }
 
@@ -155,13 +177,17 @@ impl Analysis<Term> for Facts {
             varies: to.known.varies && from.known.varies,
         };
         if let (Some(a), Some(b)) = (to.constant, from.constant)
-            && a != b
+            && a.to_bits() != b.to_bits()
         {
             self.conflicts.push(format!("the constants {a} and {b} are not equal"));
         }
-        let merged = Data { types: to.types.clone(), known, constant: to.constant.or(from.constant) };
-        let changed = DidMerge(*to != merged, from != merged);
-        *to = merged;
+        let constant = to.constant.or(from.constant);
+        let facts = |data: &Data| (data.known, data.constant.map(f64::to_bits));
+        let merged = (known, constant.map(f64::to_bits));
+        let changed = DidMerge(facts(to) != merged, facts(&from) != merged);
+        to.known = known;
+        to.constant = constant;
+        to.origin = to.origin.or(from.origin);
         changed
     }
 }

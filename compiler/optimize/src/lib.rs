@@ -13,15 +13,23 @@
 pub mod cost; // what a term costs on a target
 mod decode; // chosen terms -> graph
 mod encode; // graph -> terms
+mod explain; // what was done and why
 mod extract; // the cheapest graph of an e-graph, shared work priced once
 mod facts; // what is known of each class
 mod language; // terms
 mod optimize; // the pass
-mod report; // what was done and why
+#[cfg(test)]
+mod oracle; // tests of extraction
+pub mod report; // what was done and why, as data
 pub mod rules; // the laws, a file per family
+mod sample; // equal graphs at random
 mod saturate; // applying rules within bounds
+mod select; // which variant a call runs
+mod unit; // the entry or a repeated body
 
-pub use cost::Target;
+pub use cost::{Point, Target};
 pub use language::{Head, OpId, Term};
-pub use optimize::{OptimizeError, Options, optimize};
+pub use optimize::{OptimizeError, Optimized, Options, optimize};
 pub use report::{Cost, Fired, Report, UnitReport};
+pub use sample::sample;
+pub use select::{NoSelector, Selector};

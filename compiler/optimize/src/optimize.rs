@@ -1,17 +1,16 @@
-//! The pass: each unit through its own e-graph, inner ones first.
+//! The pass: each unit through its own e-graph, extracted for several batches and lengths, and a variant kept for each result that some call is faster with.
 
-use crate::cost::{Hint, Target, price, work};
-use crate::decode::decode;
-use crate::encode::{Encoded, encode, known_by_role};
-use crate::extract::{Choice, extract};
+use crate::cost::{Hint, Point, Target};
+use crate::encode::known_by_role;
+use crate::explain::explain;
 use crate::facts::Known;
-use crate::report::{Cost, Fired, Report, UnitReport};
+use crate::report::Report;
 use crate::rules::{Equality, Rule, rules};
-use crate::saturate::saturate;
-use egg::Id;
-use std::collections::BTreeMap;
+use crate::select::Selector;
+use crate::unit::{Extracted, Priced, Stage, Unit};
+use tensc_ir::analyse::set_form;
 use tensc_ir::infer::TypeError;
-use tensc_ir::{self as ir, Op, Origin, Sizes, ValueId};
+use tensc_ir::{self as ir};
 
 /// What the optimiser is asked for.
 #[derive(Clone, Debug)]
@@ -28,7 +27,7 @@ pub struct Options {
     pub forms: Vec<(String, ir::Form)>,
     /// Only exact rules.
     pub strict: bool,
-    /// Also works out what each rule bought, by leaving it out; costs one saturation a rule.
+    /// Also works out what each rule bought, by leaving it out, and what the alternatives would cost; takes one saturation a rule.
     pub attribute: bool,
 }
 
@@ -73,11 +72,35 @@ pub enum OptimizeError {
     Type(#[from] TypeError),
 }
 
+/// Lengths that are extracted for beside the hint: one entry, a short piece, a long sequence on its own.
+const SHORT: i64 = 64;
+const LONG: i64 = 16_384;
+
+/// What the optimiser made of a graph.
+#[derive(Clone, Debug)]
+pub struct Optimized {
+    /// Equal graphs, of which a call runs one; they have the inputs and outputs of the original.
+    pub variants: Vec<ir::Graph>,
+    /// Which one.
+    pub selector: Selector,
+    /// What was done, at the hint's sizes.
+    pub report: Report,
+}
+
+impl Optimized {
+    /// The variant for calls of the hint's batch and length.
+    #[must_use]
+    pub fn at_hint(&self) -> Option<&ir::Graph> {
+        let Point { batch, time } = self.report.hint;
+        self.variants.get(self.selector.pick(batch, time))
+    }
+}
+
 /// Optimises a graph and says what was done.
 ///
 /// # Errors
 /// An unknown rule name, or a bug of a rule, which is named.
-pub fn optimize(graph: &ir::Graph, options: &Options) -> Result<(ir::Graph, Report), OptimizeError> {
+pub fn optimize(graph: &ir::Graph, options: &Options) -> Result<Optimized, OptimizeError> {
     let all = rules().map_err(OptimizeError::Rules)?;
     for name in &options.without_rules {
         if !all.iter().any(|rule| rule.name == name) {
@@ -90,18 +113,59 @@ pub fn optimize(graph: &ir::Graph, options: &Options) -> Result<(ir::Graph, Repo
         .filter(|rule| !options.without_rules.iter().any(|name| name == rule.name))
         .filter(|rule| !options.strict || rule.equality == Equality::Exact)
         .collect();
-    let cx = Context {
-        options,
-        rules: used,
-        hint: Hint { batch: options.batch, sizes: Sizes::new(), time: options.time },
-    };
     let known: Vec<Known> = graph.inputs.iter().map(|input| known_by_role(&input.role)).collect();
-    let mut report = Report::default();
-    let mut optimized = cx.unit(graph, &known, graph.name.clone(), 1, &mut report)?;
-    for (class, form) in &options.forms {
-        ir::analyse::set_form(&mut optimized, class, *form);
+    let unit = Unit::new(graph, &known, graph.name.clone(), 1, &used)?;
+    let hint = Point { batch: options.batch, time: options.time };
+    // The hint first: of equally good variants it is the one that stays.
+    let points = [
+        hint,
+        Point { batch: 1, time: 1 },
+        Point { batch: options.batch, time: SHORT },
+        Point { batch: 1, time: LONG },
+    ];
+    let mut distinct: Vec<(Extracted, ir::Graph)> = Vec::new();
+    for point in points {
+        let extracted = unit.extract(&options.target, point, Stage::Optimized);
+        let mut graph = unit.graph(&extracted)?;
+        for (class, form) in &options.forms {
+            set_form(&mut graph, class, *form);
+        }
+        if !distinct.iter().any(|(_, earlier)| *earlier == graph) {
+            distinct.push((extracted, graph));
+        }
     }
-    Ok((optimized, report))
+    let selector = selector(&unit, &options.target, options.batch, &distinct);
+    let kept = selector.variants();
+    let selector = selector.renumbered(&|n| kept.iter().position(|kept| *kept == n).unwrap_or(0));
+    let (extracted, variants): (Vec<Extracted>, Vec<ir::Graph>) =
+        kept.iter().filter_map(|n| distinct.get(*n).cloned()).unzip();
+    let report = explain(&unit, options, &used, hint, &extracted, &selector)?;
+    Ok(Optimized { variants, selector, report })
+}
+
+/// Which of these is cheapest for which calls. What all have in common is left out of the sums.
+fn selector(unit: &Unit<'_>, target: &Target, batch: i64, distinct: &[(Extracted, ir::Graph)]) -> Selector {
+    if distinct.len() < 2 {
+        return Selector::always(0);
+    }
+    let mut terms: Vec<Vec<Priced<'_, '_>>> = Vec::new();
+    for (extracted, _) in distinct {
+        let mut own = Vec::new();
+        unit.terms(extracted, &mut 0, &mut own);
+        terms.push(own);
+    }
+    let keys: Vec<std::collections::BTreeSet<_>> =
+        terms.iter().map(|own| own.iter().map(Priced::key).collect()).collect();
+    let own: Vec<Vec<&Priced<'_, '_>>> = terms
+        .iter()
+        .map(|terms| {
+            terms.iter().filter(|term| !keys.iter().all(|keys| keys.contains(&term.key()))).collect()
+        })
+        .collect();
+    Selector::cheapest(batch, &|point| {
+        let hint = Hint::at(point);
+        own.iter().map(|terms| terms.iter().map(|term| term.seconds(target, &hint)).sum()).collect()
+    })
 }
 
 /// Edit distance, for the nearest rule's name.
@@ -120,148 +184,4 @@ fn distance(a: &str, b: &str) -> usize {
         row = next;
     }
     row.last().copied().unwrap_or(0)
-}
-
-struct Context<'a> {
-    options: &'a Options,
-    rules: Vec<&'a Rule>,
-    hint: Hint,
-}
-
-impl Context<'_> {
-    /// Optimises a unit and the repeats in it.
-    fn unit(
-        &self,
-        graph: &ir::Graph,
-        known: &[Known],
-        name: String,
-        times: usize,
-        report: &mut Report,
-    ) -> Result<ir::Graph, OptimizeError> {
-        let mut graph = graph.clone();
-        if graph.nodes.iter().any(|node| matches!(node.op, Op::Repeat(_))) {
-            let facts = encode(&graph, known);
-            for node in &mut graph.nodes {
-                if let Op::Repeat(repeat) = &mut node.op {
-                    let known = body_known(&facts, &node.operands, repeat.carried);
-                    let inner = format!("body of `{}`", repeat.body.name);
-                    repeat.body = self.unit(&repeat.body, &known, inner, times * repeat.count, report)?;
-                }
-            }
-        }
-        let (result, unit) = self.rewrite(&graph, known, name, times)?;
-        report.units.push(unit);
-        Ok(result)
-    }
-
-    fn rewrite(
-        &self,
-        graph: &ir::Graph,
-        known: &[Known],
-        name: String,
-        times: usize,
-    ) -> Result<(ir::Graph, UnitReport), OptimizeError> {
-        let mut encoded = encode(graph, known);
-        let outputs: Vec<(String, Id)> = graph
-            .outputs
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), *encoded.classes.get(value)?)))
-            .collect();
-        let before = self.cost(&encoded, &extract(&encoded.egraph, &|g, t| self.price(g, t)), &outputs);
-        let counts = saturate(&mut encoded.egraph, &self.rules)
-            .map_err(|bug| OptimizeError::Unsound { rule: bug.rule, conflict: bug.conflict })?;
-        let choice = extract(&encoded.egraph, &|g, t| self.price(g, t));
-        let after = self.cost(&encoded, &choice, &outputs);
-        let origins: BTreeMap<Id, Origin> =
-            encoded.origins.iter().map(|(id, origin)| (encoded.egraph.find(*id), *origin)).collect();
-        let result = decode(graph, &outputs, &encoded.egraph, &choice, &origins)?;
-        let mut fired = Vec::new();
-        for rule in &self.rules {
-            if let Some(places) = counts.get(rule.name) {
-                let bought = if self.options.attribute {
-                    self.bought(graph, known, rule.name, after.seconds)?
-                } else {
-                    0.0
-                };
-                let origin = places.iter().find_map(|id| origins.get(&encoded.egraph.find(*id))).copied();
-                fired.push(Fired { rule: rule.name, law: rule.law, count: places.len(), bought, origin });
-            }
-        }
-        // Note [Stale sets]: a class's set may be older than its operands' last improvement, so two choices can need each other.
-        let complete = result.outputs.len() == graph.outputs.len();
-        let left_alone = (!complete).then(|| "the cheapest terms need each other in a circle".to_owned());
-        let unit = UnitReport {
-            unit: name,
-            times,
-            before,
-            after: if complete { after } else { before },
-            fired,
-            classes: encoded.egraph.number_of_classes(),
-            nodes: encoded.egraph.total_number_of_nodes(),
-            left_alone,
-        };
-        Ok((if complete { result } else { graph.clone() }, unit))
-    }
-
-    /// What the result would cost more without a rule.
-    fn bought(
-        &self,
-        graph: &ir::Graph,
-        known: &[Known],
-        without: &str,
-        seconds: f64,
-    ) -> Result<f64, OptimizeError> {
-        let rules: Vec<&Rule> = self.rules.iter().copied().filter(|rule| rule.name != without).collect();
-        let mut encoded = encode(graph, known);
-        saturate(&mut encoded.egraph, &rules)
-            .map_err(|bug| OptimizeError::Unsound { rule: bug.rule, conflict: bug.conflict })?;
-        let outputs: Vec<(String, Id)> = graph
-            .outputs
-            .iter()
-            .filter_map(|(name, value)| Some((name.clone(), *encoded.classes.get(value)?)))
-            .collect();
-        let choice = extract(&encoded.egraph, &|g, t| self.price(g, t));
-        Ok((self.cost(&encoded, &choice, &outputs).seconds - seconds).max(0.0))
-    }
-
-    fn price(&self, egraph: &crate::facts::Graph, term: &crate::Term) -> u64 {
-        price(egraph, term, &self.options.target, &self.hint)
-    }
-
-    /// What the chosen terms cost, work on weights alone left out.
-    fn cost(&self, encoded: &Encoded, choice: &Choice, outputs: &[(String, Id)]) -> Cost {
-        let egraph = &encoded.egraph;
-        let roots: Vec<Id> = outputs.iter().map(|(_, id)| egraph.find(*id)).collect();
-        let mut cost = Cost::default();
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let batch = self.options.batch as f64;
-        for class in choice.in_order(egraph, &roots) {
-            let Some(term) = choice.term(class) else { continue };
-            if egraph[class].data.known.weights_only {
-                continue;
-            }
-            if let Some(work) = work(egraph, term, &self.hint) {
-                let factor = if egraph[class].data.known.varies { batch } else { 1.0 };
-                cost.flops += (work.matrix_flops + work.vector_flops) * factor;
-                cost.bytes += work.bytes * factor;
-                cost.kernels += work.launches;
-            }
-        }
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let seconds = choice.total(&roots) as f64 * 1e-12;
-        cost.seconds = seconds;
-        cost
-    }
-}
-
-/// What is known of a repeat's body inputs. A carried value is whatever the previous application left, so nothing is taken as known of it.
-fn body_known(facts: &Encoded, operands: &[ValueId], carried: usize) -> Vec<Known> {
-    operands
-        .iter()
-        .enumerate()
-        .map(|(n, value)| match facts.classes.get(value) {
-            Some(class) if n >= carried => facts.egraph[*class].data.known,
-            Some(_) | None => Known { weights_only: false, varies: true },
-        })
-        .collect()
 }

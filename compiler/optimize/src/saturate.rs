@@ -1,8 +1,7 @@
 //! Applying rules within bounds on iterations and nodes, never on time, so that the same source gives the same graph.
 
 use crate::facts::Graph;
-use crate::rules::Rule;
-use egg::Id;
+use crate::rules::{Firing, Rule};
 use std::collections::BTreeMap;
 
 /// Rounds over all rules.
@@ -17,34 +16,36 @@ pub(crate) struct Unsound {
     pub(crate) conflict: String,
 }
 
-/// The classes that each rule joined to others, in order.
-pub(crate) type Counts = BTreeMap<&'static str, Vec<Id>>;
+/// What each rule joined, in order.
+pub(crate) type Fired = BTreeMap<&'static str, Vec<Firing>>;
 
 /// Applies the rules until nothing changes or a bound is met.
 ///
 /// # Errors
 /// The first rule whose merge found facts that disagree.
-pub(crate) fn saturate(egraph: &mut Graph, rules: &[&Rule]) -> Result<Counts, Unsound> {
-    let mut counts = Counts::new();
+pub(crate) fn saturate(egraph: &mut Graph, rules: &[&Rule]) -> Result<Fired, Unsound> {
+    let mut all = Fired::new();
     for _ in 0..ITERATIONS {
         let mut changed = false;
         for rule in rules {
             if egraph.total_number_of_nodes() > NODES {
-                return Ok(counts);
+                return Ok(all);
             }
             let fired = rule.apply(egraph);
-            egraph.rebuild();
+            if !egraph.clean {
+                egraph.rebuild();
+            }
             if let Some(conflict) = egraph.analysis.conflicts.pop() {
                 return Err(Unsound { rule: rule.name, conflict });
             }
             if !fired.is_empty() {
                 changed = true;
-                counts.entry(rule.name).or_default().extend(fired);
+                all.entry(rule.name).or_default().extend(fired);
             }
         }
         if !changed {
             break;
         }
     }
-    Ok(counts)
+    Ok(all)
 }

@@ -134,8 +134,8 @@ fn measure(name: &str, args: &BenchArgs, checked: &Checked, context: &Context) -
     let bound = random(&chosen, hint, common.seed)?;
     let weights = weights(&chosen.elaborated, &common, &checked.sources, context)?;
     let start = Instant::now();
-    let optimized = optimized(&chosen.graph, &common, false, context)?;
-    let scheduled = scheduled(&chosen, &optimized.graph, &common, &checked.sources, context)?;
+    let optimized = optimized(&chosen, &common, false, context)?;
+    let scheduled = scheduled(optimized.at_hint()?, optimized.time.as_deref(), &common, &checked.sources, context)?;
     let kernels = scheduled.program.kernels.len();
     let code = code(&scheduled, context)?;
     compile += start.elapsed();

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::bundle;
 use crate::cli::CompileArgs;
 use crate::failure::{Failure, Result, output_failed};
-use crate::machine::{optimized, scheduled};
+use crate::machine::{Optimized, optimized, scheduled};
 use crate::model::choose;
 use crate::options::{refuse_unsupported, without_effect};
 use crate::passes::Stage;
@@ -80,17 +80,29 @@ fn stage_text(stage: Stage, args: &CompileArgs, context: &Context) -> Result<Str
     if stage == Stage::Graph {
         return Ok(with_newline(chosen.graph.to_string()));
     }
-    let optimized = optimized(&chosen.graph, &args.common, false, context)?;
+    let optimized = optimized(&chosen, &args.common, false, context)?;
     if stage == Stage::Optimize {
-        return Ok(with_newline(optimized.graph.to_string()));
+        return Ok(variants_text(&optimized));
     }
-    let scheduled = scheduled(&chosen, &optimized.graph, &args.common, &checked.sources, context)?;
+    let scheduled = scheduled(optimized.at_hint()?, optimized.time.as_deref(), &args.common, &checked.sources, context)?;
     if stage == Stage::Schedule {
         return Ok(with_newline(scheduled.program.to_string()));
     }
     let text = clif(&scheduled.program, &CpuOptions::default())
         .map_err(|error| Failure::machine(error.to_string()))?;
     Ok(with_newline(text))
+}
+
+/// The graph of each variant, under the calls that run it.
+fn variants_text(optimized: &Optimized) -> String {
+    let mut text = String::new();
+    for (n, graph) in optimized.variants.iter().enumerate() {
+        if optimized.variants.len() > 1 {
+            text.push_str(&format!("// {}\n", optimized.selector.when(n)));
+        }
+        text.push_str(&with_newline(graph.to_string()));
+    }
+    text
 }
 
 /// The syntax tree, which a file has whenever its syntax is right.

@@ -78,14 +78,20 @@ fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Jo
         return Err(Failure::user(format!("`{option}` cannot change a bundle, which is compiled already"))
             .hint(format!("tensc compile FILE {option} .. -o M.tenb")));
     }
-    let Loaded { chosen, scheduled, inside } = bundle::read(&args.file, common)?;
+    let Loaded { chosen, mut programs, selector, inside } = bundle::read(&args.file, common)?;
     let bound = bound(args, &chosen, given)?;
     let sources = SourceMap::new();
     let weights = match (&common.weights, inside) {
         (None, Some(weights)) => weights,
         (Some(_), _) | (None, None) => weights(&chosen.elaborated, common, &sources, context)?,
     };
-    Ok((Job { chosen, sources, weights, bound }, scheduled))
+    let (batch, length) = size_of_calls(args, &chosen, &bound);
+    let number = selector.pick(batch, length);
+    if number >= programs.len() {
+        return Err(Failure::machine(format!("internal error: the bundle has no program {number}")));
+    }
+    let program = programs.swap_remove(number);
+    Ok((Job { chosen, sources, weights, bound }, program))
 }
 
 /// The inputs, fitted to the function; conditions on sizes are checked before anything is compiled.
@@ -157,17 +163,26 @@ fn machine(
         let interpreter = reference(chosen, &job.weights, args.common.seed, in_pieces, sources, context)?;
         return Ok(Machine::Reference(interpreter));
     }
-    let scheduled = match compiled {
-        Some(scheduled) => scheduled,
+    if args.stream.is_some() {
+        check_streams(chosen, sources)?;
+    }
+    let program = match compiled {
+        Some(program) => program,
         None => {
-            let optimized = optimized(&chosen.graph, &args.common, false, context)?;
-            scheduled(chosen, &optimized.graph, &args.common, sources, context)?
+            let optimized = optimized(chosen, &args.common, false, context)?;
+            let (batch, length) = size_of_calls(args, chosen, &job.bound);
+            scheduled(optimized.variant(batch, length)?, optimized.time.as_deref(), &args.common, sources, context)?
         }
     };
-    if args.stream.is_some() && scheduled.time.is_none() {
-        return Err(why_not_in_pieces(chosen, sources));
-    }
-    Ok(Machine::Cpu(Box::new(cpu(scheduled, &job.weights, &args.common, Some(sources), context)?)))
+    Ok(Machine::Cpu(Box::new(cpu(program, &job.weights, &args.common, Some(sources), context)?)))
+}
+
+/// Batch and length of a call, with `--stream` of its pieces: a variant is chosen for these.
+fn size_of_calls(args: &RunArgs, chosen: &Chosen, bound: &Bound) -> (i64, i64) {
+    let time = time_size(&chosen.elaborated);
+    let length = time.and_then(|time| bound.sizes.get(time.as_str()).copied()).unwrap_or(1);
+    let piece = args.stream.and_then(|size| i64::try_from(size).ok()).unwrap_or(i64::MAX);
+    (bound.batch.and_then(|batch| i64::try_from(batch).ok()).unwrap_or(1), length.min(piece))
 }
 
 /// The results, and how long they took.
@@ -198,16 +213,14 @@ fn execute(
     Ok((named(chosen, bound, tensors), run))
 }
 
-/// The line because of which the function needs whole sequences.
-fn why_not_in_pieces(chosen: &Chosen, sources: &SourceMap) -> Failure {
+/// Refuses to stream a function that needs whole sequences, with the line because of which it does.
+fn check_streams(chosen: &Chosen, sources: &SourceMap) -> Result<()> {
     let Some(time) = time_size(&chosen.elaborated) else {
-        return Failure::user("`--stream` needs a sequence among the inputs");
+        return Err(Failure::user("`--stream` needs a sequence among the inputs"));
     };
     match tensc_ir::stream(&chosen.graph, &time) {
-        Err(error) => not_streamable(chosen, &error, sources),
-        Ok(_) => Failure::machine(
-            "internal error: the optimised graph cannot run in pieces, and the written one can",
-        ),
+        Err(error) => Err(not_streamable(chosen, &error, sources)),
+        Ok(_) => Ok(()),
     }
 }
 

@@ -326,10 +326,18 @@ fn explain_bench_and_doctor_speak_json() {
     let bench = leaky();
     let object = bench.ok(&["explain", "leaky.seq", "--json"]);
     assert!(
-        object.contains("\"class\":\"diagonal, constant\"") && object.contains("\"streams\":true"),
+        object.contains("\"class\":\"diagonal-constant\"") && object.contains("\"streams\":true"),
         "{object}"
     );
     assert!(bench.ok(&["explain", "leaky.seq", "--fn", "total"]).contains("needs whole sequences"));
+    for field in ["\"fired\":[", "\"lost\":[", "\"refused\":[", "\"variants\":[", "\"form\":\"step\""] {
+        assert!(object.contains(field), "{field} in {object}");
+    }
+    bench.ok(&["explain", "leaky.seq", "--html", "page.html"]);
+    let page = std::fs::read_to_string(bench.path("page.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.matches("<svg").count() >= 3, "{page}");
+    // It needs nothing but itself.
+    assert!(!page.contains("http") && !page.contains("<script") && !page.contains("url("), "{page}");
     let object =
         bench.ok(&["bench", "leaky.seq", "--fn", "forward", "--hint", "B=1,T=16", "--repeat", "2", "--json"]);
     for field in ["\"entries\":[{\"name\":\"forward\"", "median_s", "min_s", "flops", "bytes", "tokens_per_s"]

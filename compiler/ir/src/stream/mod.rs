@@ -17,9 +17,12 @@
 //!
 //! What needs later entries or all of them (a backward `rec`, `fft`, `flip`, a reduction or reshape over time, T as a number) is refused, with the reason that [`crate::analyse::time`] gives.
 
+mod accumulate; // sums over time as running sums
 mod memory; // ops along time over a piece
 mod pairs; // values with two time axes
 mod rewrite; // node by node
+
+pub use accumulate::accumulate;
 
 use crate::analyse::time::{Fact, Reason, time_facts};
 use crate::dim::POSITION;

@@ -5,10 +5,9 @@
 
 use super::Equality::Exact;
 use super::What::Function;
-use super::{Row, join, terms_where};
+use super::{Firing, Row, join, nested};
 use crate::encode::add;
 use crate::facts::{Graph, projection};
-use crate::language::{Head, Term};
 use egg::Id;
 use tensc_ir::{Constant, DType, Op, ReduceKind, Type, UnaryOp};
 
@@ -75,29 +74,7 @@ const RESHAPES: &str = r#"graph reshapes {
   output z = v3
 }"#;
 
-fn op_of(egraph: &Graph, term: &Term) -> Option<Op> {
-    let rank = term.children.first().and_then(|id| egraph[*id].data.ty()).map_or(0, Type::rank);
-    egraph.analysis.head_op(term.head, rank)
-}
-
-/// `(class, outer op, inner op, inner children)` for each pair of nested ops.
-fn nested(egraph: &Graph, outer: impl Fn(&Op) -> bool) -> Vec<(Id, Op, Op, Vec<Id>)> {
-    let mut found = Vec::new();
-    for (class, term) in terms_where(egraph, |_, term| matches!(term.head, Head::Op(_))) {
-        if let Some(op) = op_of(egraph, &term).filter(&outer)
-            && let [child] = term.children.as_slice()
-        {
-            for inner in &egraph[*child].nodes {
-                if let Some(inner_op) = op_of(egraph, inner) {
-                    found.push((class, op.clone(), inner_op, inner.children.clone()));
-                }
-            }
-        }
-    }
-    found
-}
-
-fn transpose_twice(egraph: &mut Graph) -> Vec<Id> {
+fn transpose_twice(egraph: &mut Graph) -> Vec<Firing> {
     let mut fired = Vec::new();
     for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Transpose { .. })) {
         if let (Op::Transpose { perm: after }, Op::Transpose { perm: before }, [x]) =
@@ -112,7 +89,7 @@ fn transpose_twice(egraph: &mut Graph) -> Vec<Id> {
     fired
 }
 
-fn reshape_twice(egraph: &mut Graph) -> Vec<Id> {
+fn reshape_twice(egraph: &mut Graph) -> Vec<Firing> {
     let mut fired = Vec::new();
     for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Reshape { .. })) {
         if let (Op::Reshape { shape }, Op::Reshape { .. }, [x]) = (&outer, inner, children.as_slice()) {
@@ -124,7 +101,7 @@ fn reshape_twice(egraph: &mut Graph) -> Vec<Id> {
     fired
 }
 
-fn last_inward(egraph: &mut Graph) -> Vec<Id> {
+fn last_inward(egraph: &mut Graph) -> Vec<Firing> {
     let mut fired = Vec::new();
     for (class, outer, inner, children) in nested(egraph, |op| matches!(op, Op::Last { .. })) {
         if let Op::Last { axis } = outer
