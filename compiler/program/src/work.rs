@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn a_running_sum_reads_and_adds_each_entry_once() {
         let kernel = parse_kernel(
-            "kernel k0 \"sum\" (read x: f32, write y: f32) sizes(T, B) {\n    grid b < B\n    tile c <= 16 < 16\n    %0 = const f32 0.0 : f32\n    \
+            "kernel \"sum\" (read x: f32, write y: f32) sizes(T, B) {\n    grid b < B\n    tile c <= 16 < 16\n    %0 = const f32 0.0 : f32\n    \
              %1 = loop t < T carry(%2: f32[c] = %0) : f32[c] {\n        %3 = load x[16 * T * b + 16 * t + c] : f32[c]\n        \
              %4 = add %2, %3 : f32[c]\n        store y[16 * T * b + 16 * t + c], %4\n        yield %4\n    }\n}\n",
         )
