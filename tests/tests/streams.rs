@@ -93,3 +93,18 @@ fn masks_are_the_same_on_every_device_for_every_split_and_number_of_threads() {
         assert_ne!(zeros(&other), zeros(&meant), "the seed matters");
     }
 }
+
+#[test]
+fn a_failed_lookup_names_its_sequence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let source = "fn look(i: i32[T]) -> f32[T] { let table = [1.0, 2.0, 3.0]\n    table[i] }\n";
+    std::fs::write(path("look.seq"), source).unwrap();
+    Array::i32(&[3, 2], vec![0, 1, 2, 0, 1, 7]).write_npy(path("i.npy").as_ref());
+    let input = format!("i={}", path("i.npy"));
+    for more in [&[][..], &["--threads", "3"], &["--stream", "1"], &["--device", "reference"]] {
+        let said = tensc([&["run", &path("look.seq"), "--fn", "look", "--input", &input][..], more].concat());
+        assert_eq!(said.code, Some(1));
+        assert!(said.stderr.contains("index 7") && said.stderr.contains("of sequence 2"), "{}", said.stderr);
+    }
+}

@@ -1,6 +1,6 @@
 //! What a bundle holds: for each function the graph that it means, the program that runs, and what its inputs and results are; the weights on request.
 //!
-//! Sections: `NAME.graph` (for `--device reference` and `--verify`), `NAME.program` with `NAME.program.1`, .. for further variants, `init` (initial weights by seed), `weights` (a `.safetensors` file).
+//! Sections: `file.N` (the text of each file that it was made of), `NAME.graph` (for `--device reference` and `--verify`), `NAME.program` with `NAME.program.1`, .. for further variants, `init` (initial weights by seed), `weights` (a `.safetensors` file).
 
 use crate::Context;
 use crate::cli::Common;
@@ -11,6 +11,7 @@ use crate::source::Checked;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+use tensc_frontend::SourceMap;
 use tensc_frontend::check::{ArgumentInfo, Elaborated, ParamInfo, ResultInfo};
 use tensc_ir::{DType, Type, parse_dim, parse_graph};
 use tensc_optimize::{NoSelector, Selector};
@@ -29,6 +30,9 @@ struct Manifest {
     functions: IndexMap<String, Function>,
     params: Vec<Array>,
     weights: bool,
+    /// Names of the files that it was made of, for messages with their lines.
+    #[serde(default)]
+    files: Vec<String>,
 }
 
 /// A function of a bundle.
@@ -101,6 +105,11 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         let weights = load_weights(weights, &model.params)?;
         sections.insert("weights".to_owned(), safetensors::to_bytes(weights.tensors(), &IndexMap::new()));
     }
+    let mut files = Vec::new();
+    for (n, (_, name, text)) in checked.sources.iter().enumerate() {
+        files.push(name.to_owned());
+        sections.insert(format!("file.{n}"), text.as_bytes().to_vec());
+    }
     let dims = |shape: &[usize]| shape.iter().map(ToString::to_string).collect();
     let array = |param: &ParamInfo| Array {
         name: param.path.clone(),
@@ -114,6 +123,7 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         functions,
         params: model.params.iter().map(array).collect(),
         weights: common.weights.is_some(),
+        files,
     };
     let manifest = serde_json::to_value(manifest)
         .map_err(|error| Failure::machine(format!("internal error: the manifest has no text: {error}")))?;
@@ -144,6 +154,8 @@ pub(crate) struct Loaded {
     pub(crate) selector: Selector,
     /// Weights that are in it.
     pub(crate) inside: Option<Weights>,
+    /// The files that it was made of.
+    pub(crate) sources: SourceMap,
 }
 
 /// Reads a bundle and takes a function out of it.
@@ -214,11 +226,16 @@ pub(crate) fn read(path: &Path, common: &Common) -> Result<Loaded> {
         }
         None => None,
     };
+    let mut sources = SourceMap::new();
+    for (n, name) in manifest.files.iter().enumerate() {
+        sources.add(name.clone(), text(&format!("file.{n}"))?);
+    }
     let graph = verified(graph, "compile")?;
     Ok(Loaded {
         chosen: Chosen { elaborated, graph: std::sync::Arc::new(graph) },
         programs,
         selector,
         inside,
+        sources,
     })
 }

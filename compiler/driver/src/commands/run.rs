@@ -78,9 +78,8 @@ fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Jo
         return Err(Failure::user(format!("`{option}` cannot change a bundle, which is compiled already"))
             .hint(format!("tensc compile FILE {option} .. -o M.tenb")));
     }
-    let Loaded { chosen, mut programs, selector, inside } = bundle::read(&args.file, common)?;
+    let Loaded { chosen, mut programs, selector, inside, sources } = bundle::read(&args.file, common)?;
     let bound = bound(args, &chosen, given)?;
-    let sources = SourceMap::new();
     let weights = match (&common.weights, inside) {
         (None, Some(weights)) => weights,
         (Some(_), _) | (None, None) => weights(&chosen.elaborated, common, &sources, context)?,

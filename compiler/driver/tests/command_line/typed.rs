@@ -251,6 +251,11 @@ fn bundles_run_without_their_source() {
     bench.ok(&["init", "leaky.seq", "-o", "w.safetensors"]);
     bench.ok(&["compile", "leaky.seq", "--fn", "total", "-o", "plain.tenb"]);
     bench.ok(&["compile", "leaky.seq", "--fn", "total", "--weights", "w.safetensors", "-o", "full.tenb"]);
+    std::fs::write(bench.path("bad.txt"), [1, 9]).unwrap();
+    bench.ok(&["compile", "tokens.seq", "-o", "tokens.tenb"]);
+    std::fs::remove_file(bench.path("tokens.seq")).unwrap();
+    let said = bench.refused(&["run", "tokens.tenb", "--input", "tokens=bytes:bad.txt"]);
+    assert!(said.contains("index 9") && said.contains("tokens.seq:4"), "{said}");
     std::fs::remove_file(bench.path("leaky.seq")).unwrap();
     for (bundle, device) in [("plain.tenb", "cpu"), ("full.tenb", "cpu"), ("full.tenb", "reference")] {
         let args = [

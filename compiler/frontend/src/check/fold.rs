@@ -3,6 +3,7 @@
 use super::call::ArgValue;
 use super::elaborator::{Elaborator, Reported, Res};
 use super::region::{Region, RegionKind, Slot};
+use super::sharing::same_type;
 use super::value::{InstanceId, Tensor, Value};
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
@@ -47,8 +48,16 @@ impl<'a> Elaborator<'a> {
             return Ok(value);
         }
         let mut value = start.value.clone();
-        for cell in list.iter() {
-            value = self.step(cell, value, start.span, rest, cells.span, span)?;
+        for (n, cell) in list.iter().enumerate() {
+            let next = self.step(cell, value.clone(), start.span, rest, cells.span, span)?;
+            // In a check more of one cell changes nothing, once its result has the type of what it was given.
+            let settled = self.sharing.is_some()
+                && same_type(&value, &next)
+                && list.iter().skip(n).all(|other| same_cell(cell, other));
+            value = next;
+            if settled {
+                break;
+            }
         }
         Ok(value)
     }
@@ -270,4 +279,8 @@ impl<'a> Elaborator<'a> {
             _ => Value::Tuple(Rc::new(values)),
         })
     }
+}
+
+fn same_cell(a: &Value<'_>, b: &Value<'_>) -> bool {
+    matches!((a, b), (Value::Cell(a), Value::Cell(b)) if a == b)
 }

@@ -5,8 +5,8 @@ use super::elaborator::Elaborator;
 use super::names::{library, suggestion};
 use super::unused::{Kind, Names};
 use crate::ast::{
-    Block, Expr, ExprKind, Fn, ForSource, Hyper, IndexKind, Item, Member, Name, Pattern, PatternKind,
-    RecLine, Results, Stmt, Type,
+    Block, Expr, ExprKind, Fn, ForSource, Hyper, IndexKind, Item, Member, Name, ParamKind, Pattern,
+    PatternKind, RecLine, Results, Stmt, Type,
 };
 use crate::diagnostic::Diagnostic;
 use crate::span::FileId;
@@ -85,7 +85,13 @@ impl<'a> Scopes<'_, 'a> {
             }
             for member in members {
                 match member {
-                    Member::Param(param) => this.bind_as(&param.name, Kind::Parameter),
+                    Member::Param(param) => {
+                        let kind = match param.kind {
+                            ParamKind::Param => Kind::Parameter,
+                            ParamKind::Buffer => Kind::Buffer,
+                        };
+                        this.bind_as(&param.name, kind);
+                    }
                     Member::Cell(cell) => this.bind_as(&cell.name, Kind::SubCell),
                     Member::Fn(function) => this.bind(&function.name.text),
                     Member::Preset(_) | Member::Error(_) => {}

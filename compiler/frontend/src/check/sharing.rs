@@ -212,3 +212,14 @@ fn key<'a>(value: &Value<'a>) -> Option<Key<'a>> {
         | Value::Plan(_) => return None,
     })
 }
+
+/// Whether two results of calls are the same to whoever gets them.
+pub(crate) fn same_type(a: &Value<'_>, b: &Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Tensor(a), Value::Tensor(b)) => a.dtype == b.dtype && a.axes == b.axes && a.lead == b.lead,
+        (Value::Tuple(a), Value::Tuple(b)) => {
+            a.len() == b.len() && a.iter().zip(b.iter()).all(|((_, a), (_, b))| same_type(a, b))
+        }
+        _ => false,
+    }
+}

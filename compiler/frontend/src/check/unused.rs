@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     Line,
     Hyperparameter,
     Parameter,
+    Buffer,
     SubCell,
     /// What nobody is told about.
     Other,
@@ -112,8 +113,9 @@ impl<'a> Names<'a> {
                 Kind::Line => (format!("the sequence `{name}` is not used"), None),
                 Kind::Hyperparameter => (format!("the hyperparameter `{name}` is not used"), None),
                 Kind::Parameter if !member => (format!("the parameter `{name}` is not used"), None),
+                Kind::Buffer if !member => (format!("the buffer `{name}` is not used"), None),
                 Kind::SubCell if !member => (format!("the cell `{name}` is not used"), None),
-                Kind::Parameter | Kind::SubCell | Kind::Other => continue,
+                Kind::Parameter | Kind::Buffer | Kind::SubCell | Kind::Other => continue,
             };
             let diagnostic = Diagnostic::warning(title, span, "nothing reads it");
             found.push(match hint {

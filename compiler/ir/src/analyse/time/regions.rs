@@ -41,25 +41,24 @@ pub(super) fn rec(rule: &Rule<'_>, rec: &Rec) -> Vec<Fact> {
 /// A recurrence over time: the fact of its lines, or why it needs the whole sequence.
 fn along_time(rule: &Rule<'_>, rec: &Rec) -> Result<Fact, Fact> {
     let time = rule.time;
-    let name = if rec.body.name.is_empty() { "rec" } else { &rec.body.name };
     if rec.direction == Direction::Backward {
-        return Err(rule.whole(format!("`{name}` runs backwards, from the last entry")));
+        return Err(rule.whole("this `rec` runs backwards, from the last entry"));
     }
     let sequences = rule.operands.iter().take(rec.sequences);
     let mut causal = !rec.states.is_empty();
     for Operand { fact, .. } in sequences {
         if fact.axis() != Some(rec.axis) {
-            return Err(rule.whole(format!("`{name}` runs along another axis than its sequence")));
+            return Err(rule.whole("this `rec` runs along another axis than its sequence"));
         }
         causal |= matches!(fact, Fact::Causal { .. });
     }
     for Operand { fact, .. } in rule.operands.iter().skip(rec.sequences) {
         if *fact != Fact::Constant {
-            return Err(rule.whole(format!("each step of `{name}` uses a whole sequence or its end")));
+            return Err(rule.whole("each step of this `rec` uses a whole sequence or its end"));
         }
     }
     if rec.body.size_names().iter().any(|size| &**size == time) {
-        return Err(rule.whole(format!("each step of `{name}` works along all of {time}")));
+        return Err(rule.whole(format!("each step of this `rec` works along all of {time}")));
     }
     let axis = rec.axis;
     Ok(if causal { Fact::Causal { axis } } else { Fact::Pointwise { axis } })
