@@ -55,9 +55,48 @@ impl<'g> Scheduler<'g> {
             if plan.role(*value) == Role::Stored && !is_input && alike && scope.home(*value).is_none() {
                 self.scope_mut(at).set_home(*value, place.clone());
                 adopted.push(n);
+            } else if let Some((whole, home)) = self.whole_of_part(at, plan, *value, place) {
+                self.scope_mut(at).set_home(whole, home);
+                adopted.push(n);
             }
         }
         adopted
+    }
+
+    /// Where a target is a part of a stored complex value: that value, and a home for it with this part in the target's place.
+    fn whole_of_part(
+        &mut self,
+        at: ScopeId,
+        plan: &Plan,
+        value: ValueId,
+        place: &Place,
+    ) -> Option<(ValueId, Place)> {
+        let scope = self.scope(at);
+        let node = scope.node_of(value)?;
+        let Op::Unary(part @ (UnaryOp::Re | UnaryOp::Im)) = &node.op else { return None };
+        let imaginary = *part == UnaryOp::Im;
+        let whole = node.operands.first().copied()?;
+        let ty = scope.ty(whole).clone();
+        let is_input = scope.node_of(whole).is_some_and(|node| matches!(node.op, Op::Input(_)));
+        let alike = place.batch.is_some() == scope.fact(whole).varies && place.memory == DType::F32;
+        let free = plan.role(whole) == Role::Stored && scope.home(whole).is_none() && !is_input;
+        let Parts::Real(spot) = &place.parts else { return None };
+        if !free || !alike || scope.wide || !ty.dtype.is_complex() || !place.is_contiguous() {
+            return None;
+        }
+        // The other part, where somebody reads it, lies by itself.
+        let [re, im] = plan.parts(whole);
+        let varies = scope.fact(whole).varies;
+        let name = self.value_name(at, whole);
+        let other = if imaginary { [re, false] } else { [false, im] };
+        let rest = self.scratch(&name, (ty.dtype, false), &ty.shape, varies, other);
+        let Parts::Complex(re, im) = rest.parts else { return None };
+        let parts = if imaginary {
+            Parts::Complex(re, Some(spot.clone()))
+        } else {
+            Parts::Complex(Some(spot.clone()), im)
+        };
+        Some((whole, Place { parts, ..place.clone() }))
     }
 
     /// Places for what prepare computes, and the steps that do.

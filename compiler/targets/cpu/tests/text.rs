@@ -254,3 +254,43 @@ fn a_small_state_per_lane() {
         );
     }
 }
+
+#[test]
+fn exponentials_of_a_fixed_factor_in_and_out_of_range() {
+    // Decays from 1 over the smallest numbers to 0, some lanes of a turn in the normal range and some not; two powers share the step size.
+    let text = r#"kernel "decays" (read dt: f32, read a: f32, read x: f32, write y: f32, write last: f32) sizes(N) {
+    grid i < 2
+    tile n <= 6 < 6
+    tile d <= 40 < N
+    %0 = const f32 0.0 : f32
+    %1 = load a[6 * d + n] : f32[n, d]
+    %2 = const f32 -60.0 : f32
+    %3 = abs %1 : f32[n, d]
+    %4 = mul %3, %2 : f32[n, d]
+    %5 = load a[n] : f32[n]
+    %6 = abs %5 : f32[n]
+    %7 = neg %6 : f32[n]
+    %8 = loop t < max(N, 0) carry(%9: f32[n, d] = %0) : f32[n, d] {
+        %10 = load dt[1600 * i + 40 * t + d] : f32[d]
+        %11 = abs %10 : f32[d]
+        %12 = mul %11, %4 : f32[n, d]
+        %13 = exp %12 : f32[n, d]
+        %14 = mul %13, %9 : f32[n, d]
+        %15 = mul %7, %11 : f32[n, d]
+        %16 = exp %15 : f32[n, d]
+        %17 = load x[40 * t + d] : f32[d]
+        %18 = mul %16, %17 : f32[n, d]
+        %19 = sub %14, %18 : f32[n, d]
+        %20 = reduce sum n %19 : f32[d]
+        store y[1600 * i + 40 * t + d], %20
+        yield %19
+    }
+    store last[240 * i + 6 * d + n], %8
+}"#;
+    run(
+        text,
+        &[3200, 240, 1600, 3200, 480],
+        &[-1, 0, 1, 2, 3, 4, 5, 9, 16, 31, 40],
+        Tolerance::Relative(9e-6),
+    );
+}

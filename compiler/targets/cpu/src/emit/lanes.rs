@@ -27,8 +27,8 @@ pub(super) struct Lanes {
     turns: i64,
 }
 
-/// State and invariants of a group that fit in 16 registers beside what is computed.
-const REGISTERS: usize = 10;
+/// State of a group that fits in 16 registers beside what is computed; what does not change is as good in memory.
+const REGISTERS: usize = 8;
 /// State of one vector of lanes that is worth it though it does not fit.
 const STATE: usize = 32;
 /// Values that are written out for one turn.
@@ -99,19 +99,10 @@ impl Emit<'_, '_> {
                 return None;
             }
         }
-        let defined: HashSet<TileId> = self.defined_in(inner);
-        let mut outside: Vec<TileId> = inner.body.insts.iter().flat_map(|inst| inst.op.operands()).collect();
-        outside.retain(|id| !defined.contains(id) && axes_of(*id).contains(&axis));
-        outside.sort();
-        outside.dedup();
-        let mut invariants = 0;
-        for id in outside {
-            invariants += self.others(axes_of(id), axis)?;
-        }
         if written > WRITTEN || state > STATE {
             return None;
         }
-        let vectors = [4, 2].into_iter().find(|n| n * (state + invariants) <= REGISTERS).unwrap_or(1);
+        let vectors = [4, 2].into_iter().find(|n| n * state <= REGISTERS).unwrap_or(1);
         let row = 4 * bound(self.kernel, axis) * (streams + stores.len()).max(1);
         let turns = (CACHE / row).clamp(8, 64) as i64;
         Some(Lanes { axis, vectors: vectors as i64, turns })
@@ -192,7 +183,7 @@ impl Emit<'_, '_> {
     }
 
     /// All places of a tile in a group of lanes.
-    fn group_places(&self, axes: &[AxisId], lane: AxisId, lanes: &[Cell]) -> Vec<Cell> {
+    pub(super) fn group_places(&self, axes: &[AxisId], lane: AxisId, lanes: &[Cell]) -> Vec<Cell> {
         let mut cells = if axes.contains(&lane) { lanes.to_vec() } else { vec![Cell::default()] };
         for axis in axes.iter().filter(|axis| **axis != lane) {
             let chunks = self.chunks(*axis);
@@ -207,6 +198,7 @@ impl Emit<'_, '_> {
     /// A block of turns of one group.
     fn group(&mut self, inner: &Loop, lane: AxisId, lanes: &[Cell], [first, end]: [Value; 2], count: Value) {
         let places = |emit: &Self, axes: &[AxisId]| emit.group_places(axes, lane, lanes);
+        self.lane_group = Some((lane, lanes.to_vec()));
         for id in inner.body.insts.iter().flat_map(|inst| inst.op.operands()) {
             if !self.is_inside(id) && !self.plan.tile(id).axes.is_empty() {
                 for cell in places(self, &self.plan.tile(id).axes) {
@@ -226,28 +218,50 @@ impl Emit<'_, '_> {
                 state.push(self.load_slot(&slot, cell));
             }
         }
+        let guards = self.guards(inner, lane, lanes);
         let state = self.fold(first, end, 1, &state, |emit, turn, state| {
             emit.enter(inner, turn, count);
             emit.unrolled = true;
             for ((inside, cell), value) in carried.iter().zip(state) {
                 emit.remember(*inside, cell, *value);
             }
-            emit.lane_stores(&inner.body.insts, lane, lanes);
-            let mut next = Vec::new();
-            for ((inside, _), value) in inner.carried.iter().zip(&inner.body.yields) {
-                for cell in places(emit, &emit.plan.tile(*inside).axes) {
-                    let value = emit.eval(*value, &cell);
-                    next.push(if cell.vector.is_some() { emit.widen(value) } else { value });
-                }
-            }
+            let next = match emit.in_range(&guards) {
+                None => emit.turn(inner, lane, lanes),
+                Some(in_range) => emit.branch(
+                    in_range,
+                    |emit| emit.turn_assuming(true, inner, lane, lanes),
+                    |emit| emit.turn_assuming(false, inner, lane, lanes),
+                ),
+            };
             emit.unrolled = false;
             next
         });
+        self.lane_group = None;
         for ((inside, cell), value) in carried.iter().zip(state) {
             if let Some(slot) = self.slot(*inside) {
                 self.store_slot(&slot, cell, value);
             }
         }
+    }
+
+    /// What a group does in one turn; the carried values anew.
+    fn turn(&mut self, inner: &Loop, lane: AxisId, lanes: &[Cell]) -> Vec<Value> {
+        self.lane_stores(&inner.body.insts, lane, lanes);
+        let mut next = Vec::new();
+        for ((inside, _), value) in inner.carried.iter().zip(&inner.body.yields) {
+            for cell in self.group_places(&self.plan.tile(*inside).axes, lane, lanes) {
+                let value = self.eval(*value, &cell);
+                next.push(if cell.vector.is_some() { self.widen(value) } else { value });
+            }
+        }
+        next
+    }
+
+    fn turn_assuming(&mut self, in_range: bool, inner: &Loop, lane: AxisId, lanes: &[Cell]) -> Vec<Value> {
+        self.powers_in_range = Some(in_range);
+        let next = self.turn(inner, lane, lanes);
+        self.powers_in_range = None;
+        next
     }
 
     fn lane_stores(&mut self, insts: &[Inst], lane: AxisId, lanes: &[Cell]) {

@@ -153,7 +153,15 @@ impl Emit<'_, '_> {
         axes: &[AxisId],
         cell: &Cell,
     ) -> Value {
-        let (pointer, stored, flags) = self.memory(memory);
+        let (pointer, stored, mut flags) = self.memory(memory);
+        if let Memory::Param(ParamId(n)) = memory
+            && self.unrolled
+            && mask.is_none()
+            && !self.kernel.params[n as usize].writes
+        {
+            // Read where it is wanted, and not before: a turn has more entries than registers.
+            flags = flags.with_readonly().with_can_move();
+        }
         let vector = cell.is_vector(axes);
         let contiguous = vector && self.is_contiguous(index, cell);
         let mask = mask.map(|mask| self.eval(mask, cell));

@@ -11,6 +11,7 @@ mod block;
 mod cell;
 mod control;
 mod dot;
+mod guard;
 mod lanes;
 mod memory;
 mod nest;
@@ -83,6 +84,12 @@ pub(crate) struct Emit<'a, 'k> {
     unrolled_vector: Option<AxisId>,
     /// Tiles defined in that loop.
     inside: HashSet<TileId>,
+    /// Where such a loop runs in groups of lanes: their axis, and the group at hand.
+    lane_group: Option<(AxisId, Vec<Cell>)>,
+    /// Whether the exponents of all powers are in the normal range, where that has been asked already.
+    powers_in_range: Option<bool>,
+    /// Places along the vector axis that a nest computes one after the other.
+    bundle: Vec<Cell>,
 }
 
 /// The parameters of a kernel's function.
@@ -153,6 +160,9 @@ pub(crate) fn emit<'a>(
         unrolled: false,
         unrolled_vector: None,
         inside: HashSet::new(),
+        lane_group: None,
+        powers_in_range: None,
+        bundle: Vec::new(),
     };
     let flags = emit.read_flags();
     for n in 0..kernel.params.len() {

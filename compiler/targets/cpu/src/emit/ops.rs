@@ -63,7 +63,7 @@ impl Emit<'_, '_> {
     }
 
     /// Widens all if one is four elements.
-    fn align<const N: usize>(&mut self, values: [Value; N]) -> [Value; N] {
+    pub(crate) fn align<const N: usize>(&mut self, values: [Value; N]) -> [Value; N] {
         if values.iter().any(|value| self.is_vector(*value)) {
             values.map(|value| self.widen(value))
         } else {
@@ -197,9 +197,10 @@ impl Emit<'_, '_> {
                 _,
             ) => {
                 if element == Element::F32
-                    && let Some(value) = crate::maths::unary(self, op, x)
+                    && let Some(values) = crate::maths::unary(self, op, &[x])
+                    && let Some(value) = values.first()
                 {
-                    return value;
+                    return *value;
                 }
                 let Some(name) = unary_symbol(op, element == Element::F64) else { return x };
                 self.each(&[x], |emit, x| emit.call(name, x).unwrap_or(x[0]))

@@ -124,7 +124,7 @@ impl Emit<'_, '_> {
     }
 
     /// All places of a tile with these axes.
-    fn places(&self, axes: &[AxisId]) -> Vec<Cell> {
+    pub(super) fn places(&self, axes: &[AxisId]) -> Vec<Cell> {
         let mut cells = vec![Cell::default()];
         for axis in axes {
             let chunks = self.chunks(*axis);

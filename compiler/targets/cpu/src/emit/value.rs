@@ -1,11 +1,16 @@
 //! The value of a tile at a place: found, loaded, or computed from its operands.
 
 use super::{Cell, Coord, Emit, Key};
+use crate::maths::is_elementary;
 use crate::plan::Place;
+use crate::plan::contract::{MultiplyAdd, Power};
 use crate::plan::tree::is_elementwise;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use tensc_ir::Dim;
+use tensc_ir::{BinaryOp, Dim, UnaryOp};
 use tensc_program::{AxisId, Element, TileId, TileOp, rules};
+
+/// Places whose elementary functions are computed side by side.
+pub(super) const TOGETHER: usize = 4;
 
 impl Emit<'_, '_> {
     pub(super) fn key(&self, id: TileId, cell: &Cell) -> Key {
@@ -48,6 +53,9 @@ impl Emit<'_, '_> {
     pub(super) fn compute(&mut self, id: TileId, cell: &Cell) -> Value {
         let tile = self.plan.tile(id);
         let Some(op) = self.plan.op(id) else { return self.constant(tile.element, 0.0) };
+        if let Some(one) = self.plan.multiply_adds.get(&id).filter(|one| self.slot(one.product).is_none()) {
+            return self.contracted(one, cell);
+        }
         let element_of = |id: TileId| self.plan.tile(id).element;
         match op {
             TileOp::Const { element, value } => self.constant(*element, *value),
@@ -55,6 +63,9 @@ impl Emit<'_, '_> {
             TileOp::Load { memory, index, mask } => self.load(*memory, index, *mask, &tile.axes, cell),
             TileOp::Unary(op, a) => {
                 let element = element_of(*a);
+                if element == Element::F32 && is_elementary(*op) {
+                    return self.elementary(id, *op, *a, cell);
+                }
                 let x = self.eval(*a, cell);
                 self.unary(*op, element, x)
             }
@@ -87,6 +98,91 @@ impl Emit<'_, '_> {
             | TileOp::Check { .. }
             | TileOp::Loop(_) => self.constant(tile.element, 0.0),
         }
+    }
+
+    fn contracted(&mut self, one: &MultiplyAdd, cell: &Cell) -> Value {
+        let [a, b] = one.factors.map(|id| self.eval(id, cell));
+        let c = self.eval(one.addend, cell);
+        if !self.machine.fma {
+            let product = self.binary(BinaryOp::Mul, Element::F32, a, b);
+            return match (one.minus_product, one.minus_addend) {
+                (true, _) => self.binary(BinaryOp::Sub, Element::F32, c, product),
+                (false, true) => self.binary(BinaryOp::Sub, Element::F32, product, c),
+                (false, false) => self.binary(BinaryOp::Add, Element::F32, c, product),
+            };
+        }
+        let a = if one.minus_product { self.b.ins().fneg(a) } else { a };
+        let c = if one.minus_addend { self.b.ins().fneg(c) } else { c };
+        self.multiply_add(a, b, c)
+    }
+
+    /// An elementary function, of places that will be wanted soon as well.
+    fn elementary(&mut self, id: TileId, op: UnaryOp, operand: TileId, cell: &Cell) -> Value {
+        // A tile that is kept is asked for place by place, also at those that have been computed with an earlier one.
+        let known = self.found(&self.key(id, cell));
+        if let Some(value) = known {
+            return value;
+        }
+        let power = self.plan.powers.get(&id).filter(|power| self.is_power(power));
+        if let (Some(power), Some(in_range)) = (power, self.powers_in_range) {
+            let exponent = self.exponent(power, cell);
+            return crate::maths::exp2_assuming(self, exponent, in_range);
+        }
+        let cells = self.companions(id, cell);
+        if let Some(power) = power {
+            let exponents: Vec<Value> = cells.iter().map(|cell| self.exponent(power, cell)).collect();
+            let values = crate::maths::exp2(self, &exponents);
+            return self.remember_all(id, &cells, &values);
+        }
+        let xs: Vec<Value> = cells.iter().map(|cell| self.eval(operand, cell)).collect();
+        let values = match crate::maths::unary(self, op, &xs) {
+            Some(values) => values,
+            None => xs.iter().map(|x| self.unary(op, Element::F32, *x)).collect(),
+        };
+        self.remember_all(id, &cells, &values)
+    }
+
+    /// Remembers a tile at several places; returns its value at the first.
+    fn remember_all(&mut self, id: TileId, cells: &[Cell], values: &[Value]) -> Value {
+        for (cell, value) in cells.iter().zip(values) {
+            self.remember(id, cell, *value);
+        }
+        values[0]
+    }
+
+    /// Whether an exponential is computed as a power of two: its product is not kept for others.
+    pub(super) fn is_power(&self, power: &Power) -> bool {
+        self.slot(power.product).is_none()
+    }
+
+    /// The exponent of 2.
+    fn exponent(&mut self, power: &Power, cell: &Cell) -> Value {
+        let varying = self.eval(power.varying, cell);
+        let fixed = self.fixed_factor(power, cell);
+        self.binary(BinaryOp::Mul, Element::F32, varying, fixed)
+    }
+
+    /// The fixed factor of the exponent of 2, which Cranelift moves in front of the loop.
+    pub(super) fn fixed_factor(&mut self, power: &Power, cell: &Cell) -> Value {
+        let fixed = self.eval(power.fixed, cell);
+        let log2e = self.float(std::f32::consts::LOG2_E, fixed);
+        self.b.ins().fmul(fixed, log2e)
+    }
+
+    /// This place, among others whose turn comes next.
+    fn companions(&self, id: TileId, cell: &Cell) -> Vec<Cell> {
+        let axes = &self.plan.tile(id).axes;
+        let places = match (self.unrolled && self.is_inside(id), &self.lane_group) {
+            (true, Some((lane, cells))) => self.group_places(axes, *lane, cells),
+            (true, None) => self.places(axes),
+            (false, _) => self.bundle.clone(),
+        };
+        let key = self.key(id, cell);
+        let alike: Vec<Cell> =
+            places.into_iter().filter(|place| place.is_vector(axes) == cell.is_vector(axes)).collect();
+        let chunk = alike.chunks(TOGETHER).find(|chunk| chunk.iter().any(|place| self.key(id, place) == key));
+        let others = chunk.unwrap_or_default().iter().filter(|place| self.key(id, place) != key).cloned();
+        std::iter::once(cell.clone()).chain(others).collect()
     }
 
     fn iota(&mut self, dim: &Dim, axes: &[AxisId], cell: &Cell) -> Value {

@@ -75,9 +75,14 @@ fn log_of_normal(emit: &mut Emit, x: Value, shift: Option<Value>) -> Value {
     emit.multiply_add(n, high, sum)
 }
 
-/// `max(x, 0) + log(1 + e^-|x|)`; what the sum with 1 rounds away is added back.
-pub(super) fn softplus(emit: &mut Emit, x: Value) -> Value {
-    let e = decay(emit, x);
+/// `max(x, 0) + log(1 + e^-|x|)`.
+pub(super) fn softplus(emit: &mut Emit, xs: &[Value]) -> Vec<Value> {
+    let decays = decay(emit, xs);
+    xs.iter().zip(decays).map(|(x, e)| softplus_from(emit, *x, e)).collect()
+}
+
+/// Softplus from `e^-|x|`; what the sum with 1 rounds away is added back.
+fn softplus_from(emit: &mut Emit, x: Value, e: Value) -> Value {
     let (one, zero) = (emit.float(1.0, x), emit.float(0.0, x));
     let u = emit.b.ins().fadd(one, e);
     // u is between 1 and 2, or NaN, which the end takes care of.

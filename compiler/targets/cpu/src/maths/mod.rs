@@ -10,21 +10,24 @@ mod exponential;
 mod logarithm;
 mod trigonometric;
 
+pub(crate) use exponential::{exp2, exp2_assuming, exp2_in_range};
+
 use crate::emit::Emit;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use tensc_ir::UnaryOp;
 
-/// The function's value, or `None` where it has no code here.
-pub(crate) fn unary(emit: &mut Emit, op: UnaryOp, x: Value) -> Option<Value> {
+/// The function's values, or `None` where it has no code here. What several are asked at once they share: one branch to a rare case.
+pub(crate) fn unary(emit: &mut Emit, op: UnaryOp, xs: &[Value]) -> Option<Vec<Value>> {
     Some(match op {
-        UnaryOp::Exp => exponential::exp(emit, x),
-        UnaryOp::Sigmoid => exponential::sigmoid(emit, x),
-        UnaryOp::Tanh => exponential::tanh(emit, x),
-        UnaryOp::Log => logarithm::log(emit, x),
-        UnaryOp::Softplus => logarithm::softplus(emit, x),
-        UnaryOp::Sin => trigonometric::sin(emit, x)?,
-        UnaryOp::Cos => trigonometric::cos(emit, x)?,
-        UnaryOp::Erf => erf::erf(emit, x),
+        UnaryOp::Exp => exponential::exp(emit, xs),
+        UnaryOp::Sigmoid => exponential::sigmoid(emit, xs),
+        UnaryOp::Tanh => exponential::tanh(emit, xs),
+        UnaryOp::Log => xs.iter().map(|x| logarithm::log(emit, *x)).collect(),
+        UnaryOp::Softplus => logarithm::softplus(emit, xs),
+        UnaryOp::Sin => trigonometric::sin(emit, xs)?,
+        UnaryOp::Cos => trigonometric::cos(emit, xs)?,
+        UnaryOp::Erf => erf::erf(emit, xs),
         UnaryOp::Neg
         | UnaryOp::Not
         | UnaryOp::Sqrt
@@ -39,6 +42,60 @@ pub(crate) fn unary(emit: &mut Emit, op: UnaryOp, x: Value) -> Option<Value> {
         | UnaryOp::Arg
         | UnaryOp::Detach => return None,
     })
+}
+
+/// Whether a function has code here.
+pub(crate) fn is_elementary(op: UnaryOp) -> bool {
+    match op {
+        UnaryOp::Exp
+        | UnaryOp::Log
+        | UnaryOp::Tanh
+        | UnaryOp::Sigmoid
+        | UnaryOp::Softplus
+        | UnaryOp::Sin
+        | UnaryOp::Cos
+        | UnaryOp::Erf => true,
+        UnaryOp::Neg
+        | UnaryOp::Not
+        | UnaryOp::Sqrt
+        | UnaryOp::Rsqrt
+        | UnaryOp::Abs
+        | UnaryOp::Floor
+        | UnaryOp::Ceil
+        | UnaryOp::Round
+        | UnaryOp::Re
+        | UnaryOp::Im
+        | UnaryOp::Conj
+        | UnaryOp::Arg
+        | UnaryOp::Detach => false,
+    }
+}
+
+/// Whether all of these numbers are at most this far from 0; NaN is not. One question for all: with a branch for each, none would be computed beside another.
+fn all_within(emit: &mut Emit, xs: &[Value], limit: f32) -> Option<Value> {
+    let largest = largest(emit, xs)?;
+    let beyond = emit.word(limit.to_bits() + 1, largest);
+    let within = emit.b.ins().icmp(IntCC::SignedLessThan, largest, beyond);
+    Some(emit.all(within))
+}
+
+/// The bits of the largest size of these numbers; NaN is larger than all. Sizes of numbers are ordered as their bits are.
+pub(crate) fn largest(emit: &mut Emit, xs: &[Value]) -> Option<Value> {
+    let mut largest: Option<Value> = None;
+    for x in xs {
+        let int = if emit.is_vector(*x) { types::I32X4 } else { types::I32 };
+        let bits = emit.reinterpret(int, *x);
+        let mask = emit.word(0x7fff_ffff, bits);
+        let size = emit.b.ins().band(bits, mask);
+        largest = Some(match largest {
+            Some(others) => {
+                let [others, size] = emit.align([others, size]);
+                emit.b.ins().smax(others, size)
+            }
+            None => size,
+        });
+    }
+    largest
 }
 
 /// `(..(c0 x + c1) x + ..) x + cn`.

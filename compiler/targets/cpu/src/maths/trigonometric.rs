@@ -2,38 +2,34 @@
 
 #![expect(clippy::indexing_slicing, reason = "functions of one operand get exactly one")]
 
-use super::{ROUND, polynomial};
+use super::{ROUND, all_within, polynomial};
 use crate::emit::Emit;
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 /// pi/2 as a sum of three f32. A multiple of the first less the argument is exact with fused multiply-add.
 const HALF_PI: [f32; 3] = [1.570_796_4, -4.371_139e-8, -1.715_127_5e-15];
 const LARGE: f32 = 100_000.0;
 
-pub(super) fn sin(emit: &mut Emit, x: Value) -> Option<Value> {
-    with_large(emit, x, "sin_f32", 0)
+pub(super) fn sin(emit: &mut Emit, xs: &[Value]) -> Option<Vec<Value>> {
+    with_large(emit, xs, "sin_f32", 0)
 }
 
-pub(super) fn cos(emit: &mut Emit, x: Value) -> Option<Value> {
-    with_large(emit, x, "cos_f32", 1)
+pub(super) fn cos(emit: &mut Emit, xs: &[Value]) -> Option<Vec<Value>> {
+    with_large(emit, xs, "cos_f32", 1)
 }
 
 /// The reduction needs fused multiply-add; without it every element is a call.
-fn with_large(emit: &mut Emit, x: Value, name: &'static str, quadrant: u32) -> Option<Value> {
+fn with_large(emit: &mut Emit, xs: &[Value], name: &'static str, quadrant: u32) -> Option<Vec<Value>> {
     if !emit.machine.fma {
         return None;
     }
-    let magnitude = emit.b.ins().fabs(x);
-    let limit = emit.float(LARGE, x);
-    let small = emit.compare(FloatCC::LessThanOrEqual, magnitude, limit);
-    let all_small = emit.all(small);
-    let value = emit.branch(
+    let all_small = all_within(emit, xs, LARGE)?;
+    Some(emit.branch(
         all_small,
-        |emit| vec![reduced(emit, x, quadrant)],
-        |emit| vec![emit.each(&[x], |emit, x| emit.call(name, x).unwrap_or(x[0]))],
-    );
-    value.first().copied()
+        |emit| xs.iter().map(|x| reduced(emit, *x, quadrant)).collect(),
+        |emit| xs.iter().map(|x| emit.each(&[*x], |emit, x| emit.call(name, x).unwrap_or(x[0]))).collect(),
+    ))
 }
 
 fn reduced(emit: &mut Emit, x: Value, quadrant: u32) -> Value {

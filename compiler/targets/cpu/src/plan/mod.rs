@@ -13,12 +13,14 @@
 
 #![expect(clippy::indexing_slicing, reason = "the ids of a verified kernel are in range")]
 
+pub(crate) mod contract;
 mod cost;
 pub(crate) mod group;
 pub(crate) mod tree;
 
 pub(crate) use group::{Nest, Root, Statement};
 
+use contract::{MultiplyAdd, Power};
 use cost::Uses;
 use std::collections::HashMap;
 use tensc_ir::Sizes;
@@ -68,6 +70,10 @@ pub(crate) struct Plan<'k> {
     pub(crate) locals: Vec<usize>,
     /// Bytes of scratch memory.
     pub(crate) scratch: usize,
+    /// Sums that are one instruction with a product.
+    pub(crate) multiply_adds: HashMap<TileId, MultiplyAdd>,
+    /// Exponentials that are powers of two.
+    pub(crate) powers: HashMap<TileId, Power>,
     /// Extents of tile axes that are known when compiling.
     known: Vec<Option<usize>>,
 }
@@ -94,6 +100,8 @@ impl<'k> Plan<'k> {
         let blocks = group::statements(&tree, &keep);
         let mut plan = Self {
             kernel,
+            multiply_adds: contract::multiply_adds(&tree),
+            powers: contract::powers(&tree),
             defs: std::mem::take(&mut tree.defs),
             places: vec![Place::Inline; kernel.tiles.len()],
             blocks: HashMap::new(),
