@@ -1,10 +1,11 @@
 //! What a bundle holds: for each function the graph that it means, the program that runs, and what its inputs and results are; the weights on request.
 //!
-//! Sections: `NAME.graph` (for `--device reference` and `--verify`), `NAME.program`, `init` (initial weights by seed), `weights` (a `.safetensors` file).
+//! Sections: `NAME.graph` (for `--device reference` and `--verify`), `NAME.program`, for a GPU `NAME.sm_90.program`, `.launches` and `.ptx`, `init` (initial weights by seed), `weights` (a `.safetensors` file).
 
 use crate::Context;
 use crate::cli::Common;
 use crate::failure::{Failure, Result};
+use crate::gpu::{self, Compiled};
 use crate::machine::{Scheduled, optimized, scheduled};
 use crate::model::{Chosen, DEFAULT_FUNCTION, choose, load_weights, specs, verified};
 use crate::source::Checked;
@@ -12,8 +13,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tensc_frontend::check::{ArgumentInfo, Elaborated, ParamInfo, ResultInfo};
+use tensc_gpu::Chip;
 use tensc_ir::{DType, Type, parse_dim, parse_graph};
-use tensc_program::{parse_program, verify as verify_program};
+use tensc_program::{DeviceCode, parse_program, verify as verify_program};
 use tensc_runtime::Weights;
 use tensc_runtime::file::bundle as file;
 use tensc_runtime::file::safetensors;
@@ -63,7 +65,13 @@ impl Array {
 }
 
 /// Compiles the chosen function, or all of the model's, into a file.
-pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &Context) -> Result<()> {
+pub(crate) fn write(
+    path: &Path,
+    checked: &Checked,
+    chip: Option<Chip>,
+    common: &Common,
+    context: &Context,
+) -> Result<()> {
     let names = match &common.function {
         Some(name) => vec![name.clone()],
         None => functions(checked, common),
@@ -86,6 +94,16 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         functions.insert(name.clone(), function);
         sections.insert(format!("{name}.graph"), chosen.graph.to_string().into_bytes());
         sections.insert(format!("{name}.program"), scheduled.program.to_string().into_bytes());
+        if let Some(chip) = chip {
+            let Compiled { program, code } = gpu::compiled(&scheduled.program, chip, context)?;
+            let launches = serde_json::to_vec(&code.kernels).map_err(|error| {
+                Failure::machine(format!("internal error: launches have no text: {error}"))
+            })?;
+            let section = |part: &str| format!("{name}.{}.{part}", chip.name);
+            sections.insert(section("program"), program.to_string().into_bytes());
+            sections.insert(section("launches"), launches);
+            sections.insert(section("ptx"), code.ptx.into_bytes());
+        }
         model.get_or_insert(chosen.elaborated);
     }
     let model = model.ok_or_else(|| Failure::user("the file has no function to compile"))?;
@@ -101,7 +119,7 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         shape: dims(&param.shape),
     };
     let manifest = Manifest {
-        target: "cpu".to_owned(),
+        target: chip.map_or("cpu", |chip| chip.name).to_owned(),
         source: checked.sources.name(checked.program.root()).to_owned(),
         hyperparameters: model.hyperparameters.iter().cloned().collect(),
         functions,
@@ -128,6 +146,8 @@ pub(crate) fn functions(checked: &Checked, common: &Common) -> Vec<String> {
 pub(crate) struct Loaded {
     pub(crate) chosen: Chosen,
     pub(crate) scheduled: Scheduled,
+    /// Its code for a GPU.
+    pub(crate) gpu: Option<Compiled>,
     /// Weights that are in it.
     pub(crate) inside: Option<Weights>,
 }
@@ -188,11 +208,25 @@ pub(crate) fn read(path: &Path, common: &Common) -> Result<Loaded> {
         }
         None => None,
     };
+    let gpu = match manifest.target.as_str() {
+        "cpu" => None,
+        target => {
+            let section = |part: &str| format!("{name}.{target}.{part}");
+            let program =
+                parse_program(text(&section("program"))?).map_err(|error| damaged(&error.to_string()))?;
+            let program = verify_program(program).map_err(|error| damaged(&error.to_string()))?;
+            let kernels = serde_json::from_str(text(&section("launches"))?)
+                .map_err(|error| damaged(&format!("its launches cannot be read: {error}")))?;
+            let ptx = text(&section("ptx"))?.to_owned();
+            Some(Compiled { program, code: DeviceCode { target: target.to_owned(), ptx, kernels } })
+        }
+    };
     let time = function.time.clone();
     let graph = verified(graph, "compile")?;
     Ok(Loaded {
         chosen: Chosen { elaborated, graph: std::sync::Arc::new(graph) },
         scheduled: Scheduled { strides: Vec::new(), program, time },
+        gpu,
         inside,
     })
 }

@@ -4,7 +4,10 @@ use crate::Context;
 use crate::bundle::{self, Loaded};
 use crate::cli::{Device, RunArgs, WeightType};
 use crate::failure::{Failure, Result, output_failed};
-use crate::machine::{Machine, Scheduled, cpu, not_streamable, optimized, present, reference, scheduled};
+use crate::gpu::Compiled;
+use crate::machine::{
+    Machine, Scheduled, accelerated, not_streamable, on_device, optimized, reference, scheduled,
+};
 use crate::model::{Chosen, choose_given, time_size, weights};
 use crate::options::{self, refuse_unsupported};
 use crate::outputs::{Destinations, Named, compared, errors_text, results_json, summary_text};
@@ -30,7 +33,7 @@ struct Job {
 
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<()> {
     refuse_unsupported(&args.common)?;
-    let device = present(args.device.unwrap_or(Device::Cpu))?;
+    let device = args.device.unwrap_or(Device::Cpu);
     if args.stream == Some(0) {
         return Err(Failure::user("`--stream 0` feeds nothing").hint("--stream 64"));
     }
@@ -63,7 +66,11 @@ fn from_source(args: &RunArgs, given: &[Given], context: &Context) -> Result<Job
 }
 
 /// A bundle is compiled: what chose and compiled it cannot be chosen again.
-fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Job, Scheduled)> {
+fn from_bundle(
+    args: &RunArgs,
+    given: &[Given],
+    context: &Context,
+) -> Result<(Job, (Scheduled, Option<Compiled>))> {
     let common = &args.common;
     let fixed = [
         ("--model", common.model.is_some()),
@@ -78,14 +85,14 @@ fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Jo
         return Err(Failure::user(format!("`{option}` cannot change a bundle, which is compiled already"))
             .hint(format!("tensc compile FILE {option} .. -o M.tenb")));
     }
-    let Loaded { chosen, scheduled, inside } = bundle::read(&args.file, common)?;
+    let Loaded { chosen, scheduled, gpu, inside } = bundle::read(&args.file, common)?;
     let bound = bound(args, &chosen, given)?;
     let sources = SourceMap::new();
     let weights = match (&common.weights, inside) {
         (None, Some(weights)) => weights,
         (Some(_), _) | (None, None) => weights(&chosen.elaborated, common, &sources, context)?,
     };
-    Ok((Job { chosen, sources, weights, bound }, scheduled))
+    Ok((Job { chosen, sources, weights, bound }, (scheduled, gpu)))
 }
 
 /// The inputs, fitted to the function; conditions on sizes are checked before anything is compiled.
@@ -148,7 +155,7 @@ fn machine(
     args: &RunArgs,
     device: Device,
     job: &Job,
-    compiled: Option<Scheduled>,
+    compiled: Option<(Scheduled, Option<Compiled>)>,
     context: &Context,
 ) -> Result<Machine> {
     let (chosen, sources) = (&job.chosen, &job.sources);
@@ -157,17 +164,23 @@ fn machine(
         let interpreter = reference(chosen, &job.weights, args.common.seed, in_pieces, sources, context)?;
         return Ok(Machine::Reference(interpreter));
     }
-    let scheduled = match compiled {
-        Some(scheduled) => scheduled,
+    let (scheduled, gpu) = match compiled {
+        Some(compiled) => compiled,
         None => {
             let optimized = optimized(&chosen.graph, &args.common, false, context)?;
-            scheduled(chosen, &optimized.graph, &args.common, sources, context)?
+            (scheduled(chosen, &optimized.graph, &args.common, sources, context)?, None)
         }
     };
     if args.stream.is_some() && scheduled.time.is_none() {
         return Err(why_not_in_pieces(chosen, sources));
     }
-    Ok(Machine::Cpu(Box::new(cpu(scheduled, &job.weights, &args.common, Some(sources), context)?)))
+    let session = match (device, gpu) {
+        (Device::Cuda | Device::Emulator, Some(gpu)) => {
+            accelerated(device, scheduled, Some(gpu), &job.weights, &args.common, Some(sources), context)?
+        }
+        (_, _) => on_device(device, scheduled, &job.weights, &args.common, sources, context)?,
+    };
+    Ok(Machine::Compiled(Box::new(session)))
 }
 
 /// The results, and how long they took.
