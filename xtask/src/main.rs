@@ -1,5 +1,6 @@
 //! Repository tasks: `cargo xtask test` runs everything that has to pass, `cargo xtask snapshots` accepts new snapshots.
 
+mod gpu;
 mod shell;
 mod snapshots;
 mod steps;

@@ -24,6 +24,11 @@ pub(crate) const STEPS: &[Step] = &[
         about: "stdlib and examples are formatted, and their test blocks pass",
         run: library,
     },
+    Step {
+        name: "gpu",
+        about: "kernels for GPUs on the emulator and through ptxas, where LLVM 22 with MLIR is installed",
+        run: crate::gpu::test,
+    },
     Step { name: "tests", about: "every crate's tests; no snapshot is stale or without a test", run: tests },
 ];
 

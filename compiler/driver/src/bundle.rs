@@ -1,10 +1,11 @@
 //! What a bundle holds: for each function the graph that it means, the program that runs, and what its inputs and results are; the weights on request.
 //!
-//! Sections: `file.N` (the text of each file that it was made of), `NAME.graph` (for `--device reference` and `--verify`), `NAME.program` with `NAME.program.1`, .. for further variants, `init` (initial weights by seed), `weights` (a `.safetensors` file).
+//! Sections: `file.N` (the text of each file that it was made of), `NAME.graph` (for `--device reference` and `--verify`), `NAME.program` with `NAME.program.1`, .. for further variants, for a GPU beside each `NAME.sm_90.program`, `.launches` and `.ptx`, `init` (initial weights by seed), `weights` (a `.safetensors` file).
 
 use crate::Context;
 use crate::cli::Common;
 use crate::failure::{Failure, Result};
+use crate::gpu::{self, Compiled};
 use crate::machine::{Scheduled, optimized, scheduled};
 use crate::model::{Chosen, DEFAULT_FUNCTION, choose, load_weights, specs, verified};
 use crate::source::Checked;
@@ -13,9 +14,10 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use tensc_frontend::SourceMap;
 use tensc_frontend::check::{ArgumentInfo, Elaborated, ParamInfo, ResultInfo};
+use tensc_gpu::Chip;
 use tensc_ir::{DType, Type, parse_dim, parse_graph};
 use tensc_optimize::{NoSelector, Selector};
-use tensc_program::{parse_program, verify as verify_program};
+use tensc_program::{DeviceCode, parse_program, verify as verify_program};
 use tensc_runtime::Weights;
 use tensc_runtime::file::bundle as file;
 use tensc_runtime::file::safetensors;
@@ -71,7 +73,13 @@ impl Array {
 }
 
 /// Compiles the chosen function, or all of the model's, into a file.
-pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &Context) -> Result<()> {
+pub(crate) fn write(
+    path: &Path,
+    checked: &Checked,
+    chip: Option<Chip>,
+    common: &Common,
+    context: &Context,
+) -> Result<()> {
     let names = match &common.function {
         Some(name) => vec![name.clone()],
         None => functions(checked, common),
@@ -95,7 +103,16 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         sections.insert(format!("{name}.graph"), chosen.graph.to_string().into_bytes());
         for (n, graph) in optimized.variants.iter().enumerate() {
             let scheduled = scheduled(graph, optimized.time.as_deref(), &options, &checked.sources, context)?;
-            sections.insert(program_section(&name, n), scheduled.program.to_string().into_bytes());
+            sections.insert(section(&name, "program", n), scheduled.program.to_string().into_bytes());
+            let Some(chip) = chip else { continue };
+            let Compiled { program, code } = gpu::compiled(&scheduled.program, chip, context)?;
+            let launches = serde_json::to_vec(&code.kernels).map_err(|error| {
+                Failure::machine(format!("internal error: launches have no text: {error}"))
+            })?;
+            let section = |part: &str| section(&format!("{name}.{}", chip.name), part, n);
+            sections.insert(section("program"), program.to_string().into_bytes());
+            sections.insert(section("launches"), launches);
+            sections.insert(section("ptx"), code.ptx.into_bytes());
         }
         model.get_or_insert(chosen.elaborated);
     }
@@ -117,7 +134,7 @@ pub(crate) fn write(path: &Path, checked: &Checked, common: &Common, context: &C
         shape: dims(&param.shape),
     };
     let manifest = Manifest {
-        target: "cpu".to_owned(),
+        target: chip.map_or("cpu", |chip| chip.name).to_owned(),
         source: checked.sources.name(checked.program.root()).to_owned(),
         hyperparameters: model.hyperparameters.iter().cloned().collect(),
         functions,
@@ -141,15 +158,16 @@ pub(crate) fn functions(checked: &Checked, common: &Common) -> Vec<String> {
     checked.program.functions(owner.as_deref()).into_iter().map(str::to_owned).collect()
 }
 
-fn program_section(name: &str, variant: usize) -> String {
-    if variant == 0 { format!("{name}.program") } else { format!("{name}.program.{variant}") }
+/// The name of a section about one variant of a function.
+fn section(name: &str, part: &str, variant: usize) -> String {
+    if variant == 0 { format!("{name}.{part}") } else { format!("{name}.{part}.{variant}") }
 }
 
 /// A function out of a bundle, as `choose` and `scheduled` would give it.
 pub(crate) struct Loaded {
     pub(crate) chosen: Chosen,
-    /// A program for each variant.
-    pub(crate) programs: Vec<Scheduled>,
+    /// A program for each variant, with its code for a GPU.
+    pub(crate) programs: Vec<(Scheduled, Option<Compiled>)>,
     /// Which one a call runs.
     pub(crate) selector: Selector,
     /// Weights that are in it.
@@ -186,13 +204,26 @@ pub(crate) fn read(path: &Path, common: &Common) -> Result<Loaded> {
     if variants.iter().enumerate().any(|(n, variant)| n != *variant) {
         return Err(damaged("its variants are not numbered in order"));
     }
-    let program = |n: usize| -> Result<Scheduled> {
-        let program =
-            parse_program(text(&program_section(name, n))?).map_err(|error| damaged(&error.to_string()))?;
-        let program = verify_program(program).map_err(|error| damaged(&error.to_string()))?;
-        Ok(Scheduled { strides: Vec::new(), program, time: function.time.clone() })
+    let program = |section: &str| {
+        let program = parse_program(text(section)?).map_err(|error| damaged(&error.to_string()))?;
+        verify_program(program).map_err(|error| damaged(&error.to_string()))
     };
-    let programs = variants.into_iter().map(program).collect::<Result<_>>()?;
+    let target = manifest.target.as_str();
+    let compiled = |n: usize| -> Result<Compiled> {
+        let section = |part: &str| section(&format!("{name}.{target}"), part, n);
+        let kernels = serde_json::from_str(text(&section("launches"))?)
+            .map_err(|error| damaged(&format!("its launches cannot be read: {error}")))?;
+        let ptx = text(&section("ptx"))?.to_owned();
+        let code = DeviceCode { target: target.to_owned(), ptx, kernels };
+        Ok(Compiled { program: program(&section("program"))?, code })
+    };
+    let variant = |n: usize| -> Result<(Scheduled, Option<Compiled>)> {
+        let program = program(&section(name, "program", n))?;
+        let scheduled = Scheduled { strides: Vec::new(), program, time: function.time.clone() };
+        let gpu = if target == "cpu" { None } else { Some(compiled(n)?) };
+        Ok((scheduled, gpu))
+    };
+    let programs = variants.into_iter().map(variant).collect::<Result<_>>()?;
     let types = |arrays: &[Array]| -> Result<Vec<(String, Type)>> {
         let each = arrays.iter().map(|array| {
             let ty = array.ty().ok_or_else(|| damaged("a type in its manifest cannot be read"))?;

@@ -125,8 +125,16 @@ pointer, and summarised afterwards.")]
     #[command(after_help = "\
 Examples:
   tensc doctor
-  tensc doctor --calibrate            how fast are memory and products? `tensc bench` compares with it")]
+  tensc doctor --calibrate            how fast are memory and products? `tensc bench` compares with it
+  tensc doctor --device cuda          does the GPU compute what it should?")]
     Doctor(DoctorArgs),
+
+    /// MLIR from standard input to PTX: what `tensc` runs in a process of its own
+    #[command(hide = true)]
+    TranslateMlir {
+        /// What to make of it
+        to: crate::gpu::Translation,
+    },
 
     /// Print completions for a shell
     #[command(after_help = "\
@@ -357,6 +365,9 @@ pub struct DoctorArgs {
     /// Measure how fast this machine reads, copies and multiplies, and keep the result for `tensc bench`
     #[arg(long)]
     pub calibrate: bool,
+    /// Have this device compute something, and compare
+    #[arg(long, value_enum)]
+    pub device: Option<Device>,
 }
 
 /// `tensc emulate`.

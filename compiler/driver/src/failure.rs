@@ -123,6 +123,7 @@ impl Failure {
                 other => Self::user(other.to_string()),
             },
             ExecError::Internal(_) => Self::machine(title),
+            ExecError::Device(failure) => crate::gpu::device_failed(failure),
         }
     }
 

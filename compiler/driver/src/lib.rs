@@ -11,6 +11,7 @@ pub mod passes; // the passes in order
 
 mod bundle; // the same out of a file
 mod calibration; // what this machine can do, measured
+mod gpu; // code for GPUs
 mod machine; // optimised, scheduled, compiled: something that runs
 mod model; // the chosen function as a graph, with weights
 mod options; // the common options, understood
@@ -100,5 +101,6 @@ fn run(command: &Command, context: &Context) -> Result<()> {
         Command::Explain(args) => commands::explain::run(args, context),
         Command::Bench(args) => commands::bench::run(args, context),
         Command::Emulate(args) => commands::emulate::run(args, context),
+        Command::TranslateMlir { to } => gpu::translate(*to, context),
     }
 }

@@ -3,14 +3,18 @@
 use crate::Context;
 use crate::cli::{Common, Device, WeightType};
 use crate::failure::{Failure, Result};
+use crate::gpu::{self, Compiled};
 use crate::model::{Chosen, time_size, verified};
 use crate::options;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tensc_cpu::{CpuOptions, CpuProgram, compile};
 use tensc_frontend::SourceMap;
 use tensc_ir::{DType, Graph, Node, Op, Streaming, Verified, accumulate, stream};
 use tensc_optimize::{OptimizeError, Options as OptimizeOptions, Report, Selector, Target, optimize};
-use tensc_program::{Code, Program, Verified as VerifiedProgram, verify as verify_program};
+use tensc_program::{
+    Code, Kernel, KernelId, Program, Step, Verified as VerifiedProgram, verify as verify_program,
+};
 use tensc_runtime::{Call, ExecError, Outcome, Pool, Reference, Session, Strict, Weights};
 use tensc_schedule::{Options as ScheduleOptions, schedule};
 
@@ -186,8 +190,8 @@ fn schedule_failed(error: tensc_schedule::ScheduleError, sources: &SourceMap) ->
 
 /// Something that runs calls.
 pub(crate) enum Machine {
-    /// Compiled code on this processor.
-    Cpu(Box<Session>),
+    /// Compiled code.
+    Compiled(Box<Session>),
     /// The interpreter.
     Reference(Reference),
 }
@@ -196,7 +200,7 @@ impl Machine {
     /// Runs a call.
     pub(crate) fn run(&mut self, call: &Call<'_>) -> std::result::Result<Outcome, ExecError> {
         match self {
-            Self::Cpu(session) => session.run(call),
+            Self::Compiled(session) => session.run(call),
             Self::Reference(reference) => reference.run(call),
         }
     }
@@ -244,8 +248,74 @@ pub(crate) fn ready(
     Ok(session)
 }
 
+/// The same with main on a GPU: `compiled` out of a bundle, or made here. Prepare runs on this processor, in f64 and once.
+pub(crate) fn accelerated(
+    device: Device,
+    scheduled: Scheduled,
+    compiled: Option<Compiled>,
+    weights: &Weights,
+    common: &Common,
+    sources: Option<&SourceMap>,
+    context: &Context,
+) -> Result<Session> {
+    if common.strict {
+        return Err(Failure::user("`--strict` sums in one order, which a GPU does not").hint("--device cpu"));
+    }
+    let Compiled { program, code } = match compiled {
+        Some(compiled) => compiled,
+        None => gpu::compiled(&scheduled.program, gpu::chip_of(device)?, context)?,
+    };
+    let accelerator = gpu::accelerator(device, Arc::new(program.clone().into_inner()), code)?;
+    let host = verify_program(prepare_alone(&program))
+        .map_err(|error| Failure::machine(format!("internal error: prepare alone is not right: {error}")))?;
+    let host = compile(&host, &CpuOptions::default()).map_err(|error| Failure::machine(error.to_string()))?;
+    let mut session = ready(Scheduled { program, ..scheduled }, host, weights, common, sources, context)?;
+    session.accelerate(accelerator);
+    Ok(session)
+}
+
+/// A program without main, and with nothing in the kernels that only main launches: numbers stay.
+fn prepare_alone(program: &Program) -> Program {
+    let mut launched = BTreeSet::new();
+    let mut open: Vec<&Step> = program.prepare.iter().collect();
+    while let Some(step) = open.pop() {
+        match step {
+            Step::Launch(launch) => {
+                launched.insert(launch.kernel);
+            }
+            Step::Loop { body, .. } => open.extend(body),
+            Step::Call(_) | Step::Copy { .. } => {}
+        }
+    }
+    let mut alone = Program { main: Vec::new(), ..program.clone() };
+    for (n, kernel) in (0..).zip(&mut alone.kernels) {
+        if !launched.contains(&KernelId(n)) {
+            *kernel = Kernel { name: std::mem::take(&mut kernel.name), ..Kernel::default() };
+        }
+    }
+    alone
+}
+
+/// What runs a program on this device.
+pub(crate) fn on_device(
+    device: Device,
+    scheduled: Scheduled,
+    weights: &Weights,
+    common: &Common,
+    sources: &SourceMap,
+    context: &Context,
+) -> Result<Session> {
+    match device {
+        Device::Cpu | Device::Reference => cpu(scheduled, weights, common, Some(sources), context),
+        Device::Cuda | Device::Emulator => {
+            accelerated(device, scheduled, None, weights, common, Some(sources), context)
+        }
+    }
+}
+
 /// A graph without a sequence of its own, such as a test block's, compiled.
-pub(crate) fn cpu_of_graph(
+pub(crate) fn of_graph(
+    device: Device,
     graph: &Verified<Graph>,
     weights: &Weights,
     common: &Common,
@@ -254,7 +324,7 @@ pub(crate) fn cpu_of_graph(
 ) -> Result<Session> {
     let optimized = optimized_graph(graph, None, common, false, context)?;
     let scheduled = scheduled(optimized.at_hint()?, None, common, sources, context)?;
-    cpu(scheduled, weights, common, Some(sources), context)
+    on_device(device, scheduled, weights, common, sources, context)
 }
 
 /// The interpreter on the graph as written, or in pieces with the state carried.
@@ -287,16 +357,4 @@ pub(crate) fn not_streamable(
 ) -> Failure {
     let title = format!("`{}` cannot run in pieces: {}", chosen.graph.name, error.reason);
     Failure::at(title, error.origin, Some(sources))
-}
-
-/// Refuses a device that this build or machine does not have.
-pub(crate) fn present(device: Device) -> Result<Device> {
-    match device {
-        Device::Cpu | Device::Reference => Ok(device),
-        Device::Cuda => {
-            Err(Failure::machine("`--device cuda` needs a build with the `gpu` feature").hint("--device cpu"))
-        }
-        Device::Emulator => Err(Failure::machine("`--device emulator` needs a build with the `gpu` feature")
-            .hint("--device reference")),
-    }
 }

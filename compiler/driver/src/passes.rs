@@ -15,6 +15,12 @@ pub enum Stage {
     Schedule,
     /// Cranelift's intermediate language.
     Clif,
+    /// MLIR as it is written.
+    Mlir,
+    /// MLIR's LLVM dialect.
+    Llvm,
+    /// NVIDIA's assembly language.
+    Ptx,
 }
 
 /// One pass.
@@ -39,6 +45,13 @@ pub const PASSES: &[Pass] = &[
         about: "tile kernels, buffers and the order of launches",
     },
     Pass { stage: Stage::Clif, name: "clif", about: "Cranelift's code of each kernel" },
+    Pass {
+        stage: Stage::Mlir,
+        name: "mlir",
+        about: "for GPUs: each kernel as an MLIR function (see --target)",
+    },
+    Pass { stage: Stage::Llvm, name: "llvm", about: "for GPUs: the same in MLIR's LLVM dialect" },
+    Pass { stage: Stage::Ptx, name: "ptx", about: "for GPUs: PTX" },
 ];
 
 impl Stage {
@@ -55,13 +68,10 @@ impl Stage {
 /// The names there are.
 pub fn parse_stage(text: &str) -> Result<Stage, String> {
     let names = || PASSES.iter().map(|pass| pass.name);
-    PASSES.iter().find(|pass| pass.name == text).map(|pass| pass.stage).ok_or_else(|| match text {
-        "mlir" | "llvm" | "ptx" => format!("`{text}` needs a build with the `gpu` feature"),
-        _ => {
-            let meant = tensc_runtime::suggest::suggest(text, names());
-            let meant = meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            format!("the stages are {}{meant}", names().collect::<Vec<_>>().join(", "))
-        }
+    PASSES.iter().find(|pass| pass.name == text).map(|pass| pass.stage).ok_or_else(|| {
+        let meant = tensc_runtime::suggest::suggest(text, names());
+        let meant = meant.map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+        format!("the stages are {}{meant}", names().collect::<Vec<_>>().join(", "))
     })
 }
 

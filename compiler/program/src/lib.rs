@@ -22,9 +22,11 @@ pub mod scalar;
 pub mod work; // what a kernel computes and moves // one element
 
 pub mod code; // what the runtime asks of a target
+pub mod device; // what the runtime needs to launch kernels on a GPU
 
 pub use build::KernelBuilder;
 pub use code::{Code, Failure, FftShape, GemmShape};
+pub use device::{DeviceCode, DeviceKernel, LaunchNumbers, first_failure};
 pub use formula::Formula;
 pub use interpret::{Part, RunError, buffer_bytes, interpret, poisoned_arrays};
 pub use kernel::{

@@ -21,8 +21,8 @@ mod emit; // instructions
 mod kernels; // a kernel for one or more values
 mod read; // a value at a position, which is all of fusion
 
-mod pack; // weights in the layout that products read
 mod mask; // masks of `dropout`
+mod pack; // weights in the layout that products read
 mod product; // contractions as library calls
 mod recipes; // forms of `rec` other than step by step
 mod recurrence; // `rec`, as one kernel or step by step

@@ -7,8 +7,8 @@ use tensc_ir::{Dim, DimError, Sizes};
 
 /// Names whose values change while a plan runs, by slot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Slots {
-    pub(super) names: Vec<String>,
+pub(crate) struct Slots {
+    pub(crate) names: Vec<String>,
 }
 
 impl Slots {
@@ -20,7 +20,7 @@ impl Slots {
 
 /// A size expression over slots.
 #[derive(Clone, Debug)]
-pub(super) enum Amount {
+pub(crate) enum Amount {
     /// A number.
     Fixed(i64),
     /// `base + sum(slot * coefficient)`.
@@ -31,7 +31,7 @@ pub(super) enum Amount {
 
 impl Amount {
     /// Fills in the sizes.
-    pub(super) fn new(dim: &Dim, sizes: &Sizes, slots: &Slots) -> Result<Self, DimError> {
+    pub(crate) fn new(dim: &Dim, sizes: &Sizes, slots: &Slots) -> Result<Self, DimError> {
         if let Some(number) = dim.as_constant() {
             return Ok(Self::Fixed(number));
         }
@@ -51,7 +51,7 @@ impl Amount {
     }
 
     /// Its value at these values of the slots.
-    pub(super) fn at(&self, values: &[i64]) -> Result<i64, DimError> {
+    pub(crate) fn at(&self, values: &[i64]) -> Result<i64, DimError> {
         match self {
             Self::Fixed(number) => Ok(*number),
             Self::Linear { base, terms } => {
@@ -66,7 +66,7 @@ impl Amount {
     }
 
     /// The number, where no slot enters.
-    pub(super) fn fixed(&self) -> Option<i64> {
+    pub(crate) fn fixed(&self) -> Option<i64> {
         match self {
             Self::Fixed(number) => Some(*number),
             Self::Linear { .. } | Self::General { .. } => None,

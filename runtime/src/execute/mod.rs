@@ -18,6 +18,13 @@ pub use session::{Call, Outcome, Session, State};
 pub use strict::Strict;
 pub use tiles::TILE_ROWS;
 
+/// What running a plan elsewhere needs.
+pub(crate) mod on_device {
+    pub(crate) use super::amount::Amount;
+    pub(crate) use super::plan::{POSITION_SLOT, Plan, Planned, PlannedLaunch, Pointer};
+    pub(crate) use super::steps::Base;
+}
+
 use crate::tensor::OutOfMemory;
 use crate::weights::StackError;
 use tensc_ir::{DimError, Origin};
@@ -55,6 +62,9 @@ pub enum ExecError {
         /// What there is.
         found: String,
     },
+    /// A GPU that could not do it.
+    #[error(transparent)]
+    Device(#[from] crate::device::DeviceFailure),
     /// Ctrl-C.
     #[error("interrupted")]
     Cancelled,

@@ -14,35 +14,35 @@ use tensc_program::{
 };
 
 /// The slot of the position in the stream.
-pub(super) const POSITION_SLOT: usize = 0;
+pub(crate) const POSITION_SLOT: usize = 0;
 
 /// What a run of some steps needs.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     /// Size of each buffer that takes part, in bytes.
-    pub(super) bytes: Vec<Option<usize>>,
+    pub(crate) bytes: Vec<Option<usize>>,
     /// Whole shape of each buffer that takes part, the batch axis included.
-    pub(super) shapes: Vec<Option<Vec<usize>>>,
+    pub(crate) shapes: Vec<Option<Vec<usize>>>,
     /// Place of each scratch buffer in the arena.
-    pub(super) places: Vec<Option<usize>>,
+    pub(crate) places: Vec<Option<usize>>,
     /// Size of the arena.
-    pub(super) arena: usize,
+    pub(crate) arena: usize,
     /// What to do.
-    pub(super) steps: Vec<Planned>,
+    pub(crate) steps: Vec<Planned>,
     /// How many slots the deepest loop needs.
-    pub(super) slots: usize,
+    pub(crate) slots: usize,
 }
 
 /// A pointer into a buffer: which, and how many bytes from its start.
 #[derive(Clone, Debug)]
-pub(super) struct Pointer {
-    pub(super) buffer: usize,
-    pub(super) bytes: Amount,
+pub(crate) struct Pointer {
+    pub(crate) buffer: usize,
+    pub(crate) bytes: Amount,
 }
 
 /// A step with sizes filled in.
 #[derive(Debug)]
-pub(super) enum Planned {
+pub(crate) enum Planned {
     Launch(PlannedLaunch),
     Gemm(Box<PlannedGemm>),
     Fft { kind: FftKind, n: Amount, batch: Amount, input: Pointer, output: Pointer },
@@ -52,42 +52,42 @@ pub(super) enum Planned {
 }
 
 #[derive(Debug)]
-pub(super) struct PlannedLaunch {
-    pub(super) kernel: KernelId,
-    pub(super) arguments: Vec<Pointer>,
-    pub(super) sizes: Vec<Amount>,
+pub(crate) struct PlannedLaunch {
+    pub(crate) kernel: KernelId,
+    pub(crate) arguments: Vec<Pointer>,
+    pub(crate) sizes: Vec<Amount>,
     /// Points of the grid, where no slot enters.
-    pub(super) points: Option<i64>,
-    pub(super) scratch: usize,
+    pub(crate) points: Option<i64>,
+    pub(crate) scratch: usize,
 }
 
 /// A mask.
 #[derive(Debug)]
-pub(super) struct PlannedKeep {
-    pub(super) output: Pointer,
-    pub(super) keep: f64,
-    pub(super) site: u32,
-    pub(super) within: Vec<Amount>,
-    pub(super) first: Amount,
+pub(crate) struct PlannedKeep {
+    pub(crate) output: Pointer,
+    pub(crate) keep: f64,
+    pub(crate) site: u32,
+    pub(crate) within: Vec<Amount>,
+    pub(crate) first: Amount,
     /// Sequences, axes in front of time, entries along it, axes behind it.
-    pub(super) sizes: [Amount; 4],
+    pub(crate) sizes: [Amount; 4],
 }
 
 #[derive(Debug)]
-pub(super) struct PlannedGemm {
-    pub(super) pointers: [Pointer; 3],
+pub(crate) struct PlannedGemm {
+    pub(crate) pointers: [Pointer; 3],
     /// batch, m, k, n.
-    pub(super) sizes: [Amount; 4],
-    pub(super) strides: [[Amount; 3]; 3],
-    pub(super) panels: Option<Panels<Amount>>,
-    pub(super) dtypes: [DType; 2],
-    pub(super) accumulate: bool,
+    pub(crate) sizes: [Amount; 4],
+    pub(crate) strides: [[Amount; 3]; 3],
+    pub(crate) panels: Option<Panels<Amount>>,
+    pub(crate) dtypes: [DType; 2],
+    pub(crate) accumulate: bool,
     /// The shape, its items and scratch, where no slot enters.
-    pub(super) fixed: Option<(GemmShape, i64, usize)>,
+    pub(crate) fixed: Option<(GemmShape, i64, usize)>,
 }
 
 /// Plans `steps` of a program for these sizes; `sizes` holds the batch, and not the position. Buffers take part that the steps use, and those that are `always` wanted.
-pub(super) fn plan(
+pub(crate) fn plan(
     program: &Program,
     steps: &[Step],
     code: &dyn Code,
@@ -272,7 +272,7 @@ impl Planner<'_> {
 
 impl PlannedGemm {
     /// The product at these values of the slots.
-    pub(super) fn shape(&self, slots: &[i64]) -> Result<GemmShape, ExecError> {
+    pub(crate) fn shape(&self, slots: &[i64]) -> Result<GemmShape, ExecError> {
         let [batch, m, k, n] = &self.sizes;
         let strides = |[batch, row, column]: &[Amount; 3]| -> Result<[i64; 3], ExecError> {
             Ok([batch.at(slots)?, row.at(slots)?, column.at(slots)?])

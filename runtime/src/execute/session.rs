@@ -17,6 +17,7 @@ use super::steps::{Base, Machine};
 use super::tiles::{TILE_ROWS, TimeAxis, rows, time_axis};
 use super::{ExecError, Pool};
 use crate::Cancel;
+use crate::device::Accelerator;
 use crate::tensor::{AlignedBytes, Storage, Tensor};
 use crate::weights::Weights;
 use std::collections::HashMap;
@@ -28,6 +29,9 @@ use tensc_program::{Buffer, BufferKind, Code, Program};
 
 /// Plans that are kept; a stream uses one, and one more for its last piece.
 const PLANS: usize = 16;
+
+/// Rows of a piece on a GPU, which needs many at once to be busy.
+const ACCELERATED_ROWS: usize = 1 << 17;
 
 /// What a stream has left behind: the arrays in the program's order, each with a leading batch axis where sequences differ.
 #[derive(Clone, Debug)]
@@ -83,6 +87,8 @@ pub struct Session {
     arena: AlignedBytes,
     /// While a call is profiled.
     profile: Option<Profile>,
+    /// Runs main in place of `code`.
+    accelerator: Option<Accelerator>,
 }
 
 impl Session {
@@ -112,6 +118,7 @@ impl Session {
             plans: HashMap::new(),
             arena: AlignedBytes::zeroed(0, "nothing")?,
             profile: None,
+            accelerator: None,
         };
         session.time = time.filter(|time| session.can_cut(time)).map(str::to_owned);
         session.rows = session.time.as_ref().map_or(TILE_ROWS, |time| rows(&session.program, time));
@@ -120,6 +127,12 @@ impl Session {
         session.load(weights)?;
         session.prepare()?;
         Ok(session)
+    }
+
+    /// Has calls run on a GPU, whose code is of the same program; prepare has run here.
+    pub fn accelerate(&mut self, accelerator: Accelerator) {
+        self.accelerator = Some(accelerator);
+        self.rows = ACCELERATED_ROWS;
     }
 
     /// Sets how many rows a piece has; for tests and measurements. Results do not depend on it but for rounding.

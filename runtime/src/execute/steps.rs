@@ -17,11 +17,11 @@ use tensc_program::{Code, Failure, FftShape, Program};
 
 /// The memory of a buffer during a run.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Base {
+pub(crate) struct Base {
     /// Its first byte.
-    pub(super) start: *mut u8,
+    pub(crate) start: *mut u8,
     /// How many bytes.
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 /// Pointers that threads share; the program's order of steps keeps their uses apart.
@@ -38,21 +38,21 @@ impl Pointers<'_> {
 }
 
 /// All that a run needs besides the plan.
-pub(super) struct Machine<'a> {
-    pub(super) program: &'a Program,
-    pub(super) code: &'a dyn Code,
-    pub(super) pool: &'a Pool,
-    pub(super) cancel: &'a Cancel,
+pub(crate) struct Machine<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) code: &'a dyn Code,
+    pub(crate) pool: &'a Pool,
+    pub(crate) cancel: &'a Cancel,
     /// Entries of the stream before this call, and how many entries of its index array each check has per entry of the stream.
-    pub(super) entered: (i64, &'a [i64]),
+    pub(crate) entered: (i64, &'a [i64]),
     /// The only sequence that is run, of several.
-    pub(super) sequence: Option<usize>,
+    pub(crate) sequence: Option<usize>,
     /// Seed of masks, and the first sequence that is run.
-    pub(super) drawn: (u64, usize),
+    pub(crate) drawn: (u64, usize),
     /// The memory of each buffer; of those that the steps do not touch, nothing.
-    pub(super) bases: &'a [Base],
+    pub(crate) bases: &'a [Base],
     /// Where time is written down, if anybody asked.
-    pub(super) profile: Option<&'a Profile>,
+    pub(crate) profile: Option<&'a Profile>,
 }
 
 impl Machine<'_> {
@@ -61,7 +61,7 @@ impl Machine<'_> {
     /// # Safety
     /// Every base that the plan's steps touch is valid for its length, those written for writing, and no two of different buffers overlap (but
     /// those of scratch buffers that the plan placed so).
-    pub(super) unsafe fn run(&self, plan: &Plan, position: i64) -> Result<(), ExecError> {
+    pub(crate) unsafe fn run(&self, plan: &Plan, position: i64) -> Result<(), ExecError> {
         let mut slots = vec![0; plan.slots];
         if let Some(slot) = slots.get_mut(super::plan::POSITION_SLOT) {
             *slot = position;
@@ -200,7 +200,8 @@ impl Machine<'_> {
         }
     }
 
-    fn failed(&self, failure: Failure) -> ExecError {
+    /// What a user is told of a failed check.
+    pub(crate) fn failed(&self, failure: Failure) -> ExecError {
         let site = usize::try_from(failure.site.0).ok().and_then(|site| self.program.checks.get(site));
         let (entered, strides) = self.entered;
         let stride = usize::try_from(failure.site.0).ok().and_then(|site| strides.get(site)).copied();

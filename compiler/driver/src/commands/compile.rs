@@ -2,8 +2,9 @@
 
 use crate::Context;
 use crate::bundle;
-use crate::cli::CompileArgs;
+use crate::cli::{CompileArgs, Device};
 use crate::failure::{Failure, Result, output_failed};
+use crate::gpu::{self, Translation};
 use crate::machine::{Optimized, optimized, scheduled};
 use crate::model::choose;
 use crate::options::{refuse_unsupported, without_effect};
@@ -11,20 +12,14 @@ use crate::passes::Stage;
 use crate::source::{Checked, read_and_check, read_right};
 use tensc_cpu::{CpuOptions, clif};
 use tensc_frontend::Diagnostic;
+use tensc_gpu::Chip;
 use tensc_runtime::file::write::write_bytes;
 
 pub(crate) fn run(args: &CompileArgs, context: &Context) -> Result<()> {
     refuse_unsupported(&args.common)?;
-    match args.target.as_str() {
-        "cpu" => {}
-        "sm_80" | "sm_90" => {
-            let title = format!("`--target {}` needs a build with the `gpu` feature", args.target);
-            return Err(Failure::user(title).hint("--target cpu"));
-        }
-        other => return Err(Failure::user(format!("there is no target `{other}`")).hint("--target cpu")),
-    }
+    let chip = if args.target == "cpu" { None } else { Some(gpu::chip(&args.target)?) };
     match (args.emit, &args.output) {
-        (Some(stage), _) => emit(stage, args, context),
+        (Some(stage), _) => emit(stage, chip, args, context),
         (None, Some(path)) => {
             let used = [
                 "--model",
@@ -43,14 +38,17 @@ pub(crate) fn run(args: &CompileArgs, context: &Context) -> Result<()> {
                 .iter()
                 .for_each(|note| context.console.note(note));
             let checked = read_right(&args.file)?;
-            bundle::write(path, &checked, &args.common, context)
+            if chip.is_some() {
+                gpu::needs_llvm(&format!("`--target {}`", args.target))?;
+            }
+            bundle::write(path, &checked, chip, &args.common, context)
         }
         (None, None) => Err(Failure::user("`tensc compile` is told neither what to write nor what to show")
             .hint("-o M.tenb, or --emit graph")),
     }
 }
 
-fn emit(stage: Stage, args: &CompileArgs, context: &Context) -> Result<()> {
+fn emit(stage: Stage, chip: Option<Chip>, args: &CompileArgs, context: &Context) -> Result<()> {
     let used = [
         "--model",
         "--fn",
@@ -64,14 +62,14 @@ fn emit(stage: Stage, args: &CompileArgs, context: &Context) -> Result<()> {
         "--strict",
     ];
     without_effect(&args.common, "compile --emit", &used).iter().for_each(|note| context.console.note(note));
-    let text = stage_text(stage, args, context)?;
+    let text = stage_text(stage, chip, args, context)?;
     match &args.output {
         Some(path) => Ok(write_bytes(path, &context.cancel, text.as_bytes())?),
         None => context.console.print(&text).map_err(|error| output_failed(&error)),
     }
 }
 
-fn stage_text(stage: Stage, args: &CompileArgs, context: &Context) -> Result<String> {
+fn stage_text(stage: Stage, chip: Option<Chip>, args: &CompileArgs, context: &Context) -> Result<String> {
     if stage == Stage::Ast {
         return ast_text(&read_and_check(&args.file)?);
     }
@@ -84,19 +82,26 @@ fn stage_text(stage: Stage, args: &CompileArgs, context: &Context) -> Result<Str
     if stage == Stage::Optimize {
         return Ok(variants_text(&optimized));
     }
-    let scheduled = scheduled(
-        optimized.at_hint()?,
-        optimized.time.as_deref(),
-        &args.common,
-        &checked.sources,
-        context,
-    )?;
+    let scheduled =
+        scheduled(optimized.at_hint()?, optimized.time.as_deref(), &args.common, &checked.sources, context)?;
     if stage == Stage::Schedule {
         return Ok(with_newline(scheduled.program.to_string()));
     }
-    let text = clif(&scheduled.program, &CpuOptions::default())
-        .map_err(|error| Failure::machine(error.to_string()))?;
-    Ok(with_newline(text))
+    if stage == Stage::Clif {
+        let text = clif(&scheduled.program, &CpuOptions::default())
+            .map_err(|error| Failure::machine(error.to_string()))?;
+        return Ok(with_newline(text));
+    }
+    let chip = match chip {
+        Some(chip) => chip,
+        None => gpu::chip_of(Device::Emulator)?,
+    };
+    let text = gpu::mlir(&scheduled.program, chip)?.mlir;
+    Ok(with_newline(match stage {
+        Stage::Llvm => gpu::translated(&text, Translation::Llvm)?,
+        Stage::Ptx => gpu::translated(&text, Translation::Ptx)?,
+        Stage::Ast | Stage::Graph | Stage::Optimize | Stage::Schedule | Stage::Clif | Stage::Mlir => text,
+    }))
 }
 
 /// The graph of each variant, under the calls that run it.

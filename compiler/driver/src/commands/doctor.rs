@@ -2,7 +2,8 @@
 
 use crate::Context;
 use crate::calibration;
-use crate::cli::DoctorArgs;
+use crate::cli::{Device, DoctorArgs};
+use crate::commands::self_check::check;
 use crate::failure::{Result, output_failed};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -20,7 +21,10 @@ pub(crate) fn run(args: &DoctorArgs, context: &Context) -> Result<()> {
         let (_, path) = calibration::calibrate(context)?;
         context.console.note(&format!("note: kept in {}", path.display()));
     }
-    let facts = [version(), threads(), features(), memory(), rates(), mlir(), ptxas(), driver()];
+    let mut facts = vec![version(), threads(), features(), memory(), rates(), mlir(), ptxas(), driver()];
+    if let Some(device) = args.device {
+        facts.push(self_check(device, context)?);
+    }
     let text = if context.console.json {
         let object: serde_json::Map<String, Value> =
             facts.into_iter().map(|fact| (fact.name.to_owned(), fact.value)).collect();
@@ -93,8 +97,12 @@ fn rates() -> Fact {
 }
 
 fn mlir() -> Fact {
-    let text = "not in this build: GPU code needs the `gpu` feature".to_owned();
-    Fact { name: "mlir", value: json!(false), text }
+    let text = if cfg!(feature = "gpu") {
+        "LLVM 22, for sm_80 and sm_90"
+    } else {
+        "not in this build: GPU code from source needs the `gpu` feature"
+    };
+    Fact { name: "mlir", value: json!(cfg!(feature = "gpu")), text: text.to_owned() }
 }
 
 fn ptxas() -> Fact {
@@ -111,12 +119,35 @@ fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
-/// The kernel's own word about an NVIDIA driver.
+/// What the NVIDIA driver says of the first GPU.
 fn driver() -> Fact {
-    let version = std::fs::read_to_string("/proc/driver/nvidia/version").ok();
-    let line = version.as_ref().and_then(|text| text.lines().next()).map(str::to_owned);
-    let text = line
-        .clone()
-        .unwrap_or_else(|| "no NVIDIA driver: `--device cpu` and `--device reference`".to_owned());
-    Fact { name: "gpu", value: json!(line), text }
+    match tensc_runtime::device::facts() {
+        Ok(facts) => {
+            let cuda = format!("{}.{}", facts.driver / 1000, facts.driver % 1000 / 10);
+            let text = format!(
+                "{}, sm_{}, {}, driver for CUDA {cuda}",
+                facts.name,
+                facts.architecture,
+                bytes_text(facts.memory)
+            );
+            let value = json!({
+                "name": facts.name,
+                "architecture": facts.architecture,
+                "memory_bytes": facts.memory,
+                "cuda": cuda,
+            });
+            Fact { name: "gpu", value, text }
+        }
+        Err(failure) => {
+            let text = format!("{failure}: `--device cpu`, `--device emulator` and `--device reference`");
+            Fact { name: "gpu", value: Value::Null, text }
+        }
+    }
+}
+
+/// Has a device compute something, and compares.
+fn self_check(device: Device, context: &Context) -> Result<Fact> {
+    let error = check(device, context)?;
+    let text = format!("a norm, a product and a recurrence agree with this processor within {error:.1e}");
+    Ok(Fact { name: "check", value: json!({ "error": error }), text })
 }

@@ -10,4 +10,5 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod init;
 pub(crate) mod run;
+pub(crate) mod self_check;
 pub(crate) mod test;

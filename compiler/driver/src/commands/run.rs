@@ -4,7 +4,10 @@ use crate::Context;
 use crate::bundle::{self, Loaded};
 use crate::cli::{Device, RunArgs, WeightType};
 use crate::failure::{Failure, Result, output_failed};
-use crate::machine::{Machine, Scheduled, cpu, not_streamable, optimized, present, reference, scheduled};
+use crate::gpu::Compiled;
+use crate::machine::{
+    Machine, Scheduled, accelerated, not_streamable, on_device, optimized, reference, scheduled,
+};
 use crate::model::{Chosen, choose_given, time_size, weights};
 use crate::options::{self, refuse_unsupported};
 use crate::outputs::{Destinations, Named, compared, errors_text, results_json, summary_text};
@@ -30,7 +33,7 @@ struct Job {
 
 pub(crate) fn run(args: &RunArgs, context: &Context) -> Result<()> {
     refuse_unsupported(&args.common)?;
-    let device = present(args.device.unwrap_or(Device::Cpu))?;
+    let device = args.device.unwrap_or(Device::Cpu);
     if args.stream == Some(0) {
         return Err(Failure::user("`--stream 0` feeds nothing").hint("--stream 64"));
     }
@@ -63,7 +66,11 @@ fn from_source(args: &RunArgs, given: &[Given], context: &Context) -> Result<Job
 }
 
 /// A bundle is compiled: what chose and compiled it cannot be chosen again.
-fn from_bundle(args: &RunArgs, given: &[Given], context: &Context) -> Result<(Job, Scheduled)> {
+fn from_bundle(
+    args: &RunArgs,
+    given: &[Given],
+    context: &Context,
+) -> Result<(Job, (Scheduled, Option<Compiled>))> {
     let common = &args.common;
     let fixed = [
         ("--model", common.model.is_some()),
@@ -153,7 +160,7 @@ fn machine(
     args: &RunArgs,
     device: Device,
     job: &Job,
-    compiled: Option<Scheduled>,
+    compiled: Option<(Scheduled, Option<Compiled>)>,
     context: &Context,
 ) -> Result<Machine> {
     let (chosen, sources) = (&job.chosen, &job.sources);
@@ -165,15 +172,22 @@ fn machine(
     if args.stream.is_some() {
         check_streams(chosen, sources)?;
     }
-    let program = match compiled {
-        Some(program) => program,
+    let (scheduled, gpu) = match compiled {
+        Some(compiled) => compiled,
         None => {
             let optimized = optimized(chosen, &args.common, false, context)?;
             let (batch, length) = size_of_calls(args, chosen, &job.bound);
-            scheduled(optimized.variant(batch, length)?, optimized.time.as_deref(), &args.common, sources, context)?
+            let variant = optimized.variant(batch, length)?;
+            (scheduled(variant, optimized.time.as_deref(), &args.common, sources, context)?, None)
         }
     };
-    Ok(Machine::Cpu(Box::new(cpu(program, &job.weights, &args.common, Some(sources), context)?)))
+    let session = match (device, gpu) {
+        (Device::Cuda | Device::Emulator, Some(gpu)) => {
+            accelerated(device, scheduled, Some(gpu), &job.weights, &args.common, Some(sources), context)?
+        }
+        (_, _) => on_device(device, scheduled, &job.weights, &args.common, sources, context)?,
+    };
+    Ok(Machine::Compiled(Box::new(session)))
 }
 
 /// Batch and length of a call, with `--stream` of its pieces: a variant is chosen for these.

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::cli::{Device, TestArgs};
 use crate::commands::run::device_name;
 use crate::failure::{Exit, Failure, Result, output_failed};
-use crate::machine::{Machine, cpu_of_graph, present};
+use crate::machine::{Machine, of_graph};
 use crate::model::{failure, initial, verified};
 use crate::options::{self, refuse_unsupported, without_effect};
 use crate::source::{Checked, read_and_check};
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &TestArgs, context: &Context) -> Result<()> {
     let used = ["--seed", "--threads", "--without-rule", "--form", "--hint", "--strict"];
     without_effect(common, "test", &used).iter().for_each(|note| context.console.note(note));
     let devices = match args.device {
-        Some(device) => vec![present(device)?],
+        Some(device) => vec![device],
         None => vec![Device::Cpu, Device::Reference],
     };
     options::threads(common)?;
@@ -110,7 +110,7 @@ fn one(
                 .map_err(|error| Failure::run(error, Some(sources)))?,
         ),
         Device::Cpu | Device::Cuda | Device::Emulator => {
-            Machine::Cpu(Box::new(cpu_of_graph(&graph, &weights, &args.common, sources, context)?))
+            Machine::Compiled(Box::new(of_graph(device, &graph, &weights, &args.common, sources, context)?))
         }
     };
     let call = Call { arguments: &[], batch: 1, sizes: &Sizes::new(), state: None, progress: &|_| () };

@@ -316,6 +316,7 @@ fn every_stage_has_a_text() {
         ("optimize", "states(line 0 depth 1)"),
         ("schedule", "kernel"),
         ("clif", "function"),
+        ("mlir", "llvm.func @k"),
     ] {
         let text = bench.ok(&["compile", "leaky.seq", "--emit", stage]);
         assert!(text.contains(part), "{stage}: {text}");
@@ -406,7 +407,10 @@ fn wrong_arguments_are_told_with_hints() {
             &["there is no result `nope`"],
         ),
         (&["compile", "leaky.seq"], &["-o M.tenb, or --emit graph"]),
-        (&["compile", "leaky.seq", "--target", "sm_90", "-o", "m.tenb"], &["`gpu` feature"]),
+        (
+            &["compile", "leaky.seq", "--target", "sm_70", "-o", "m.tenb"],
+            &["there is no target `sm_70`", "--target sm_90"],
+        ),
         (&["frobnicate"], &["unrecognized subcommand"]),
         (&["run"], &["FILE|M.tenb"]),
     ];

@@ -13,8 +13,8 @@ mod symbols; // functions that compiled code calls
 mod compile; // all kernels of a program, to machine code
 mod fft; // transforms
 mod gemm; // products
-mod tile; // products of tiles inside a kernel
-mod panels; // products with packed weights
+mod panels;
+mod tile; // products of tiles inside a kernel // products with packed weights
 
 mod kernels; // the inner loop of those
 

@@ -32,7 +32,9 @@ impl Session {
             sizes.insert(POSITION.into(), start + entered);
         }
         let plan = self.plan_for(&sizes)?;
-        self.reserve(&plan)?;
+        if self.accelerator.is_none() {
+            self.reserve(&plan)?;
+        }
         let whole_time = cut.as_ref().is_none_or(|cut| cut.len() == self.length(call));
         let mut given: HashMap<usize, Base> = HashMap::new();
         // Pieces of arguments live until the steps have run.
@@ -61,9 +63,20 @@ impl Session {
         }
         let bases = self.bases(&plan, |n| given.get(&n).copied());
         let sequences = (block.clone(), call.batch);
-        // SAFETY: arguments, states, weights and prepared arrays are valid and only read; results, left states and the arena are memory that nothing
-        // else uses meanwhile, each as large as the plan says (checked above, or made so).
-        unsafe { self.machine(&bases, start + entered, sequences).run(&plan, start + entered)? };
+        let position = start + entered;
+        let failure = match &mut self.accelerator {
+            None => {
+                // SAFETY: arguments, states, weights and prepared arrays are valid and only read; results, left states and the arena are memory that
+                // nothing else uses meanwhile, each as large as the plan says (checked above, or made so).
+                unsafe { self.machine(&bases, position, sequences.clone()).run(&plan, position)? };
+                None
+            }
+            // SAFETY: as above.
+            Some(accelerator) => unsafe { accelerator.run(&plan, &bases, position, &self.cancel)? },
+        };
+        if let Some(failure) = failure {
+            return Err(self.machine(&bases, position, sequences).failed(failure));
+        }
         for (result, bytes) in results.iter_mut().zip(aside) {
             if let Some(bytes) = bytes {
                 result

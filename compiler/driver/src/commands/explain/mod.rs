@@ -47,13 +47,24 @@ impl Told<'_> {
 pub(crate) fn run(args: &ExplainArgs, context: &Context) -> Result<()> {
     let common = &args.common;
     refuse_unsupported(common)?;
-    let used =
-        ["--model", "--fn", "--preset", "--set", "--train", "--dtype", "--hint", "--without-rule", "--form", "--strict"];
+    let used = [
+        "--model",
+        "--fn",
+        "--preset",
+        "--set",
+        "--train",
+        "--dtype",
+        "--hint",
+        "--without-rule",
+        "--form",
+        "--strict",
+    ];
     without_effect(common, "explain", &used).iter().for_each(|note| context.console.note(note));
     let checked = read_right(&args.file)?;
     let chosen = choose(&checked, common, &[])?;
     let optimized = optimized(&chosen, common, true, context)?;
-    let scheduled = scheduled(optimized.at_hint()?, optimized.time.as_deref(), common, &checked.sources, context)?;
+    let scheduled =
+        scheduled(optimized.at_hint()?, optimized.time.as_deref(), common, &checked.sources, context)?;
     let pieces = match time_size(&chosen.elaborated) {
         Some(time) => match tensc_ir::stream(&chosen.graph, &time) {
             Ok(_) => Pieces::Along(time),

@@ -1,4 +1,4 @@
-//! Every op on every element type, with strange numbers and odd extents, on compiled code and on the interpreter.
+//! Every op on every element type, with strange numbers and odd extents, on a target and on the interpreter.
 
 #![allow(
     missing_docs,
@@ -8,9 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod common;
-
-use common::{Tolerance, check, single};
+use crate::common::{Tolerance, check, single};
 use tensc_ir::{BinaryOp, DType, Dim, Sizes, UnaryOp};
 use tensc_program::{Element, KernelBuilder, ParamId, ReduceOp, TileId};
 

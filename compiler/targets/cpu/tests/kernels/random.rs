@@ -1,4 +1,4 @@
-//! Random well-typed kernels, on compiled code and on the interpreter: fusion, memory and loops in combinations nobody wrote down.
+//! Random well-typed kernels, on a target and on the interpreter: fusion, memory and loops in combinations nobody wrote down.
 
 #![allow(
     missing_docs,
@@ -8,9 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-mod common;
-
-use common::{Random, Tolerance, check, single};
+use crate::common::{Random, Tolerance, check, single};
 use tensc_ir::{BinaryOp, DType, Dim, Sizes, UnaryOp};
 use tensc_program::{AxisId, Element, Kernel, KernelBuilder, ReduceOp, Tile, TileId};
 
