@@ -88,8 +88,6 @@ pub(crate) struct Emit<'a, 'k> {
     lane_group: Option<(AxisId, Vec<Cell>)>,
     /// Whether the exponents of all powers are in the normal range, where that has been asked already.
     powers_in_range: Option<bool>,
-    /// Places along the vector axis that a nest computes one after the other.
-    bundle: Vec<Cell>,
 }
 
 /// The parameters of a kernel's function.
@@ -162,7 +160,6 @@ pub(crate) fn emit<'a>(
         inside: HashSet::new(),
         lane_group: None,
         powers_in_range: None,
-        bundle: Vec::new(),
     };
     let flags = emit.read_flags();
     for n in 0..kernel.params.len() {

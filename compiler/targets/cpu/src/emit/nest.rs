@@ -1,10 +1,9 @@
 //! Loop nests: the loops of several instructions over the same axes.
 
 use super::reduce::reductions;
-use super::value::TOGETHER;
 use super::{Cell, Coord, Emit};
+use crate::plan::bound;
 use crate::plan::group::{Nest, Root};
-use crate::plan::{bound, tree};
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use tensc_ir::Dim;
 use tensc_program::{AxisId, CheckId, TileOp};
@@ -91,10 +90,7 @@ impl Emit<'_, '_> {
             self.hoist_root(root, cell);
         }
         if nest.vector == Some(*axis) {
-            let bundled = inner.is_empty() && tree::any_elementary(self.plan, nest);
-            self.along_vector(*axis, *extent, cell, bundled, &mut |emit, cell| {
-                emit.level(nest, inner, cell);
-            });
+            self.along_vector(*axis, *extent, cell, &mut |emit, cell| emit.level(nest, inner, cell));
         } else {
             let zero = self.int(0);
             self.for_each(zero, *extent, 1, |emit, at| {
@@ -103,44 +99,18 @@ impl Emit<'_, '_> {
         }
     }
 
-    /// So many vectors of an axis, the first at this coordinate.
-    pub(super) fn vectors_from(&mut self, axis: AxisId, at: Value, cell: &Cell, count: usize) -> Vec<Cell> {
-        (0..count)
-            .map(|n| {
-                let shift = self.int(4 * n as i64);
-                let at = self.b.ins().iadd(at, shift);
-                cell.with(axis, Coord::At(at), true)
-            })
-            .collect()
-    }
-
-    /// Four places at a time, then what is left one by one; `bundled`, several such vectors side by side as long as there are as many.
+    /// Four places at a time, then what is left one by one.
     pub(super) fn along_vector(
         &mut self,
         axis: AxisId,
         extent: Value,
         cell: &Cell,
-        bundled: bool,
         body: &mut dyn FnMut(&mut Self, &Cell),
     ) {
         let zero = self.int(0);
         let known = self.plan.known_extent(axis);
-        let mut from = zero;
-        let step = 4 * TOGETHER as i64;
-        if bundled && self.plan.extent_at_most(axis) as i64 >= step {
-            let to = self.below_multiple(zero, extent, step);
-            self.for_each(zero, to, step, |emit, at| {
-                let cells = emit.vectors_from(axis, at, cell, TOGETHER);
-                let outer = std::mem::replace(&mut emit.bundle, cells.clone());
-                cells.iter().for_each(|cell| body(emit, cell));
-                emit.bundle = outer;
-            });
-            from = to;
-        }
         let whole = self.below_multiple(zero, extent, 4);
-        if !bundled || known.is_none_or(|extent| extent as i64 % step >= 4) {
-            self.for_each(from, whole, 4, |emit, at| body(emit, &cell.with(axis, Coord::At(at), true)));
-        }
+        self.for_each(zero, whole, 4, |emit, at| body(emit, &cell.with(axis, Coord::At(at), true)));
         if known.is_none_or(|extent| extent % 4 != 0) {
             self.for_each(whole, extent, 1, |emit, at| body(emit, &cell.with(axis, Coord::At(at), false)));
         }

@@ -155,13 +155,11 @@ impl Emit<'_, '_> {
             let to = self.below_multiple(from, extent, 4 * WIDTH);
             let sums = self.fold(from, to, 4 * WIDTH, &start, |emit, at, sums| {
                 let mut next = Vec::new();
-                let cells = emit.vectors_from(axis, at, cell, WIDTH as usize);
-                let outer = std::mem::replace(&mut emit.bundle, cells.clone());
-                for (sums, cell) in sums.chunks(count.max(1)).zip(&cells) {
-                    let Some(Coord::At(at)) = cell.coord(axis) else { continue };
-                    next.extend(emit.reduce_cell(nest, all, cell, at, sums));
+                for (n, sums) in sums.chunks(count.max(1)).enumerate() {
+                    let shift = emit.int(4 * n as i64);
+                    let at = emit.b.ins().iadd(at, shift);
+                    next.extend(emit.reduce_cell(nest, all, &cell.with(axis, Coord::At(at), true), at, sums));
                 }
-                emit.bundle = outer;
                 next
             });
             // ((0 + 1) + (2 + 3)), accumulator by accumulator.

@@ -32,7 +32,7 @@ impl Emit<'_, '_> {
         let along = vector.map(|axis| (axis, self.extent(axis)));
         self.memo.push(Default::default());
         self.loops(&outer, &Cell::default(), &mut |emit, cell| match along {
-            Some((axis, extent)) => emit.along_vector(axis, extent, cell, false, body),
+            Some((axis, extent)) => emit.along_vector(axis, extent, cell, body),
             None => body(emit, cell),
         });
         self.memo.pop();

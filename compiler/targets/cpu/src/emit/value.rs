@@ -10,7 +10,7 @@ use tensc_ir::{BinaryOp, Dim, UnaryOp};
 use tensc_program::{AxisId, Element, TileId, TileOp, rules};
 
 /// Places whose elementary functions are computed side by side.
-pub(super) const TOGETHER: usize = 4;
+const TOGETHER: usize = 4;
 
 impl Emit<'_, '_> {
     pub(super) fn key(&self, id: TileId, cell: &Cell) -> Key {
@@ -175,7 +175,8 @@ impl Emit<'_, '_> {
         let places = match (self.unrolled && self.is_inside(id), &self.lane_group) {
             (true, Some((lane, cells))) => self.group_places(axes, *lane, cells),
             (true, None) => self.places(axes),
-            (false, _) => self.bundle.clone(),
+            // Of a nest's other places, what it keeps is not there yet.
+            (false, _) => Vec::new(),
         };
         let key = self.key(id, cell);
         let alike: Vec<Cell> =

@@ -1,7 +1,6 @@
 //! Definitions and users of tiles, and walks over the expressions that a nest computes inline.
 
 use super::{Def, Nest, Place, Plan, Root};
-use crate::maths::is_elementary;
 use std::collections::HashSet;
 use tensc_program::{AxisId, Block, Element, Inst, Kernel, LocalId, Memory, TileId, TileOp};
 
@@ -158,17 +157,6 @@ fn visit_nest<'k>(plan: &Plan<'k>, nest: &Nest<'k>, visit: &mut dyn FnMut(TileId
 pub(super) fn any_f64<'k>(plan: &Plan<'k>, nest: &Nest<'k>) -> bool {
     let mut found = false;
     visit_nest(plan, nest, &mut |id| found |= plan.tile(id).element == Element::F64);
-    found
-}
-
-/// Whether a nest computes elementary functions.
-pub(crate) fn any_elementary<'k>(plan: &Plan<'k>, nest: &Nest<'k>) -> bool {
-    let mut found = false;
-    visit_nest(plan, nest, &mut |id| {
-        let kept = nest.roots.iter().any(|root| matches!(root, Root::Keep(kept) if *kept == id));
-        let computed = kept || plan.places[id.0 as usize] == Place::Inline;
-        found |= computed && matches!(plan.op(id), Some(TileOp::Unary(op, _)) if is_elementary(*op));
-    });
     found
 }
 
