@@ -210,7 +210,9 @@ impl Emit<'_> {
         let place = self.place_of(access, group[0]);
         let ty = access.ty;
         if let [slot] = group {
-            slots[*slot] = self.text.fresh(ty, &format!("llvm.load {place} : {} -> {ty}", place.ty));
+            // Of shared memory only what is asked for: neighbours may not be written, though they could be read.
+            let kind = if place.ty == Ty::Shared { "llvm.load volatile" } else { "llvm.load" };
+            slots[*slot] = self.text.fresh(ty, &format!("{kind} {place} : {} -> {ty}", place.ty));
             return;
         }
         let alignment = group.len() * bytes(ty);
