@@ -130,6 +130,7 @@ pub struct Launch {
 }
 
 /// What a library does.
+#[expect(clippy::large_enum_variant, reason = "a program has few calls")]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
     /// `c = alpha * a b (+ c)`, batched.
