@@ -45,6 +45,7 @@ pub(crate) struct Segments {
 
 /// Where the state of a walk comes from.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a recurrence has few walks")]
 pub(crate) enum Start {
     /// The recurrence's own operands.
     Operands,

@@ -102,7 +102,6 @@ mod fused {
 
     /// R rows and V vectors of columns.
     #[expect(unsafe_code, reason = "vector instructions on pointers")]
-    #[expect(clippy::indexing_slicing, reason = "indices are below the constant sizes")]
     #[target_feature(enable = "avx2,fma")]
     #[inline]
     unsafe fn block<const R: usize, const V: usize>(k: i64, a: Operand, b: Operand, c: Operand) {
@@ -112,13 +111,13 @@ mod fused {
             // SAFETY: the caller says that these entries are there.
             unsafe {
                 let mut vectors = [_mm256_setzero_ps(); V];
-                for v in 0..V {
-                    vectors[v] = _mm256_loadu_ps(right.wrapping_add(8 * v));
+                for (v, vector) in vectors.iter_mut().enumerate() {
+                    *vector = _mm256_loadu_ps(right.wrapping_add(8 * v));
                 }
-                for r in 0..R {
+                for (r, row) in sums.iter_mut().enumerate() {
                     let entry = _mm256_set1_ps(*left.wrapping_offset(r as isize * a.strides[0] as isize));
-                    for v in 0..V {
-                        sums[r][v] = _mm256_fmadd_ps(entry, vectors[v], sums[r][v]);
+                    for (sum, vector) in row.iter_mut().zip(&vectors) {
+                        *sum = _mm256_fmadd_ps(entry, *vector, *sum);
                     }
                 }
             }
