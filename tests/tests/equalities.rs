@@ -48,7 +48,7 @@ fn graph_of(text: &str, function: &str, preset: Option<&str>, settings: &[(&str,
 fn input(random: &mut Random, ty: &Type, role: &Role, sizes: &Sizes) -> Array {
     let shape: Vec<usize> = ty.shape.iter().map(|dim| dim.eval(sizes).unwrap() as usize).collect();
     let count = shape.iter().product();
-    let mut number = || f64::from((random.unit() - 0.5) as f32);
+    let mut number = || f64::from(random.unit() - 0.5);
     let state = *role == Role::State;
     let data = match ty.dtype {
         DType::F32 | DType::F16 | DType::BF16 | DType::F64 => {
