@@ -42,7 +42,7 @@ def measure(options, bundle, function):
     for name in options.inputs:
         words += ["--input", f"{name}=random"]
     checked = json.loads(tensc(options.tensc, *words, "--verify"))
-    error = max(result["error"] for result in checked["results"])
+    error = max(result["relative_rms_error"] for result in checked["results"])
     times = [json.loads(tensc(options.tensc, *words))["time_s"] for _ in range(options.repeat)]
     return {"error": error, "median_s": statistics.median(times), "best_s": min(times)}
 
