@@ -71,7 +71,9 @@ impl DeviceKernel {
             // An extent that varies over the grid is at most the bound.
             let bound = bound as i64;
             let entries = extent.eval(&sizes).map_or(bound, |n| n.clamp(0, bound));
-            push((entries as u64).div_ceil(*width as u64) as i64, &|| extent.to_string())?;
+            // One piece even of nothing: what does not have the axis is stored by it.
+            let pieces = (entries as u64).div_ceil(*width as u64).max(1);
+            push(pieces as i64, &|| extent.to_string())?;
         }
         numbers.push(points);
         let blocks = (points as u64).div_ceil(u64::from(self.points.max(1))) as i64;

@@ -87,7 +87,7 @@ impl<'k> Emit<'k> {
         let wanted = self.tiles[operands[0].0 as usize].as_ref().map_or(0, |tile| tile.layout);
         let layout = self.layout_with(&axes, wanted);
         let [conditions, values, positions] = operands.map(|id| (self.axes(id), self.slots_in(id, layout)));
-        let first = self.first_holder(&axes, layout);
+        let first = self.first_holder(&axes, layout, true);
         let once = self.text.both(self.live, first);
         for slot in 0..self.plan.layouts[layout].tile_slots(&axes) {
             let of = |emit: &Self, (own, slots): &(&[tensc_program::AxisId], Vec<Value>)| {

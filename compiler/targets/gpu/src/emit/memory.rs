@@ -248,8 +248,13 @@ impl Emit<'_> {
         }
     }
 
-    /// True in the one thread of those that hold the same entries of a tile with these axes.
-    pub(super) fn first_holder(&mut self, axes: &[AxisId], layout: usize) -> Option<Value> {
+    /// True in the one thread of those that hold the same entries of a tile with these axes; in the first piece alone where pieces hold the same.
+    pub(super) fn first_holder(
+        &mut self,
+        axes: &[AxisId],
+        layout: usize,
+        among_pieces: bool,
+    ) -> Option<Value> {
         let plan = &self.plan.layouts[layout];
         let held: u32 = axes.iter().flat_map(|axis| plan.thread_bits(*axis)).map(|bit| 1 << bit).sum();
         let copies = ((1_u32 << self.plan.threads) - 1) & !held;
@@ -259,6 +264,9 @@ impl Emit<'_> {
             let others = self.text.integer("andi", self.thread, mask);
             let zero = self.text.int(Ty::I32, 0);
             first = Some(self.text.compare("eq", others, zero));
+        }
+        if !among_pieces {
+            return first;
         }
         let cut: Vec<AxisId> = self.plan.pieces.iter().map(|(axis, _)| *axis).collect();
         for axis in cut.into_iter().filter(|axis| !axes.contains(axis)) {
@@ -281,7 +289,9 @@ impl Emit<'_> {
             self.barrier();
         }
         let mut access = self.access(memory, index, mask, &axes, layout);
-        let first = self.first_holder(&axes, layout);
+        // Every piece has local memory of its own.
+        let cut = !crate::plan::is_local(memory);
+        let first = self.first_holder(&axes, layout, cut);
         let once = self.text.both(self.live, first);
         for condition in &mut access.conditions {
             *condition = self.text.both(*condition, once);
